@@ -1,0 +1,36 @@
+package inventory
+
+import "time"
+
+// EventType names what happened; the set is closed.
+type EventType string
+
+// Events on the wire are pxe's, the others are the engine's.
+const (
+	EventDHCPDiscover EventType = "dhcp.discover"
+	EventDHCPAck      EventType = "dhcp.ack"
+	EventLoader       EventType = "loader" // a boot loader fetched over TFTP
+	EventScript       EventType = "script" // the iPXE script fetched
+	EventKernel       EventType = "kernel"
+	EventRamdisk      EventType = "ramdisk" // last byte sent
+	EventEnrolled     EventType = "agent.enrolled"
+	EventInstalled    EventType = "agent.installed" // the installed system's agent reported
+	EventDiscovered   EventType = "node.discovered"
+	EventNodeState    EventType = "node.state"
+	EventStep         EventType = "step"
+	EventRun          EventType = "run"
+	EventPower        EventType = "power"
+	EventRefused      EventType = "refused" // something was asked for and not given; Text says why
+)
+
+// Event is one thing that happened, in the order of ID.
+type Event struct {
+	ID    uint      `gorm:"primaryKey" json:"id"`
+	Time  time.Time `json:"time"`
+	Type  EventType `json:"type"`
+	RunID *uint     `json:"run,omitempty"`
+	Node  string    `json:"node,omitempty"`
+	MAC   string    `json:"mac,omitempty"`
+	Step  string    `json:"step,omitempty"`
+	Text  string    `json:"text"` // one line for a person; never a secret
+}

@@ -1,0 +1,95 @@
+package inventory
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// RunState is where a run is.
+type RunState string
+
+// States of a run. A failed run can be resumed: its failed steps are tried again.
+const (
+	RunActive RunState = "active"
+	RunDone   RunState = "done"
+	RunFailed RunState = "failed"
+)
+
+// Run is one execution of a plan on a rack.
+type Run struct {
+	ID       uint       `gorm:"primaryKey" json:"id"`
+	RackID   uint       `json:"-"`
+	Rack     string     `json:"rack"`
+	PlanHash string     `json:"plan_hash"` // SHA-256 of the plan's text
+	Erase    bool       `json:"erase"`     // a person confirmed that disks which are not blank may be erased
+	State    RunState   `json:"state"`
+	Reason   string     `json:"reason,omitempty"`
+	Created  time.Time  `json:"created"`
+	Ended    *time.Time `json:"ended,omitempty"`
+	// Attempt counts resumes; it starts at 1.
+	Attempt int `json:"attempt"`
+}
+
+// StepState is where a step is.
+type StepState string
+
+// States of a step. Ready: everything it needs is done and its owner may take
+// it. Ready and Running have a deadline.
+const (
+	StepPending StepState = "pending"
+	StepReady   StepState = "ready"
+	StepRunning StepState = "running"
+	StepDone    StepState = "done"
+	StepFailed  StepState = "failed"
+	StepSkipped StepState = "skipped"
+)
+
+// Owner says who carries a step out.
+type Owner string
+
+// Owners. A Signal step ends when the appliance sees something happen on the
+// wire (the first DHCP frame, the kernel fetched); nobody runs it.
+const (
+	OwnerAppliance Owner = "appliance"
+	OwnerAgent     Owner = "agent"
+	OwnerSignal    Owner = "signal"
+)
+
+// Step is one fact of a run: a phase of a node's installation, a step of the
+// guide, or a check of the proof.
+type Step struct {
+	ID    uint `gorm:"primaryKey" json:"-"`
+	RunID uint `json:"-"`
+	// Key is unique within the run: "controller-1/identity/keystone.conf", or
+	// "rack/proof/ping" for a step that belongs to no node.
+	Key     string          `json:"key"`
+	Seq     int             `json:"seq"`  // order in the plan, from 1
+	Node    string          `json:"node"` // node's name or ""
+	Chapter string          `json:"chapter"`
+	Title   string          `json:"title"`
+	Why     string          `json:"why,omitempty"`
+	Kind    string          `json:"kind"`
+	Owner   Owner           `json:"owner"`
+	Spec    json.RawMessage `gorm:"type:text" json:"spec,omitempty"` // with ${…} unresolved, so never a secret
+	Needs   []string        `gorm:"serializer:json" json:"needs,omitempty"`
+	Notify  []string        `gorm:"serializer:json" json:"notify,omitempty"` // systemd units to restart when the step changed something
+	State   StepState       `json:"state"`
+	Timeout int             `json:"timeout"` // seconds allowed in Ready and Running together
+	Attempt int             `json:"attempt"`
+
+	ReadyAt   *time.Time `json:"ready_at,omitempty"`
+	StartedAt *time.Time `json:"started_at,omitempty"`
+	EndedAt   *time.Time `json:"ended_at,omitempty"`
+	Deadline  *time.Time `json:"deadline,omitempty"`
+
+	Changed bool   `json:"changed"`
+	Reason  string `json:"reason,omitempty"` // why it failed or was skipped, and what to do next
+	Command string `json:"command,omitempty"`
+	Stdout  string `json:"stdout,omitempty"` // at most 16 KiB, the end is kept
+	Stderr  string `json:"stderr,omitempty"`
+}
+
+// Ended reports whether the step will not change by itself any more.
+func (s *Step) Ended() bool {
+	return s.State == StepDone || s.State == StepFailed || s.State == StepSkipped
+}
