@@ -26,7 +26,7 @@ const (
 // Event is one thing that happened, in the order of ID.
 type Event struct {
 	ID    uint      `gorm:"primaryKey" json:"id"`
-	Time  time.Time `json:"time"`
+	Time  time.Time `gorm:"serializer:stamp" json:"time"`
 	Type  EventType `json:"type"`
 	RunID *uint     `json:"run,omitempty"`
 	Node  string    `json:"node,omitempty"`

@@ -16,6 +16,6 @@ type Image struct {
 	RawSize     int64     `json:"raw_size"`
 	Compression string    `json:"compression"` // "zstd" or ""
 	Key         string    `json:"key"`         // digest of all inputs; the cache key
-	Built       time.Time `json:"built"`
+	Built       time.Time `gorm:"serializer:stamp" json:"built"`
 	Seconds     float64   `json:"seconds"` // how long the build took
 }

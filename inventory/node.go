@@ -50,8 +50,8 @@ type Node struct {
 	State    NodeState `json:"state"`
 	Reason   string    `json:"reason,omitempty"` // why it is failed or parked, for a person
 	// Since is when State was entered; a state that waits also has a Deadline.
-	Since    time.Time  `json:"since"`
-	Deadline *time.Time `json:"deadline,omitempty"`
+	Since    time.Time  `gorm:"serializer:stamp" json:"since"`
+	Deadline *time.Time `gorm:"serializer:stamp" json:"deadline,omitempty"`
 	NICs     []NIC      `json:"nics"`
 	BMC      *BMC       `json:"bmc,omitempty"`
 	// SystemDisk and VolumeDisk select disks by serial number or WWN, never by
@@ -63,7 +63,7 @@ type Node struct {
 	// when none is due. NonceSpends counts how often it was handed out.
 	BootNonce   string    `json:"-"`
 	NonceSpends int       `json:"nonce_spends"`
-	LastSeen    time.Time `json:"last_seen"`
+	LastSeen    time.Time `gorm:"serializer:stamp" json:"last_seen"`
 }
 
 // NIC is one network interface, known by its MAC.

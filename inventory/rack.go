@@ -6,7 +6,7 @@ import "time"
 type Rack struct {
 	ID        uint   `gorm:"primaryKey" json:"-"`
 	Name      string `json:"name"`
-	Release   string `json:"release"` // OpenStack release of the guide, "2025.1"
+	Release   string `json:"release"` // OpenStack release of the guide, "2025.1", or ReleaseDebian
 	Region    string `json:"region"`  // Keystone region, "RegionOne"
 	Interface string `json:"interface"`
 	// Address is the appliance's own address on the provisioning network in CIDR
@@ -16,8 +16,12 @@ type Rack struct {
 	Slow     bool      `json:"slow"`                            // raises every time-out of the cloud; for emulated racks
 	Networks []Network `json:"networks"`
 	Nodes    []Node    `json:"nodes"`
-	Created  time.Time `gorm:"autoCreateTime" json:"created"`
+	Created  time.Time `gorm:"serializer:stamp" json:"created"`
 }
+
+// ReleaseDebian is the release of a rack that gets Debian 13 and no cloud: its
+// nodes may have any roles, all get the base image, and the guide is left out.
+const ReleaseDebian = "debian-13"
 
 // NetworkKind says what a network of the rack is for.
 type NetworkKind string
@@ -70,5 +74,5 @@ type Lease struct {
 	MAC     string    `json:"mac"`
 	Address string    `json:"address"` // "10.77.0.100"
 	Node    string    `json:"node,omitempty"`
-	Expires time.Time `json:"expires"`
+	Expires time.Time `gorm:"serializer:stamp" json:"expires"`
 }

@@ -24,8 +24,8 @@ type Run struct {
 	Erase    bool       `json:"erase"`     // a person confirmed that disks which are not blank may be erased
 	State    RunState   `json:"state"`
 	Reason   string     `json:"reason,omitempty"`
-	Created  time.Time  `json:"created"`
-	Ended    *time.Time `json:"ended,omitempty"`
+	Created  time.Time  `gorm:"serializer:stamp" json:"created"`
+	Ended    *time.Time `gorm:"serializer:stamp" json:"ended,omitempty"`
 	// Attempt counts resumes; it starts at 1.
 	Attempt int `json:"attempt"`
 }
@@ -70,23 +70,24 @@ type Step struct {
 	Why     string          `json:"why,omitempty"`
 	Kind    string          `json:"kind"`
 	Owner   Owner           `json:"owner"`
-	Spec    json.RawMessage `gorm:"type:text" json:"spec,omitempty"` // with ${…} unresolved, so never a secret
+	Spec    json.RawMessage `gorm:"serializer:rawjson" json:"spec,omitempty"` // with ${…} unresolved, so never a secret
 	Needs   []string        `gorm:"serializer:json" json:"needs,omitempty"`
 	Notify  []string        `gorm:"serializer:json" json:"notify,omitempty"` // systemd units to restart when the step changed something
 	State   StepState       `json:"state"`
 	Timeout int             `json:"timeout"` // seconds allowed in Ready and Running together
 	Attempt int             `json:"attempt"`
 
-	ReadyAt   *time.Time `json:"ready_at,omitempty"`
-	StartedAt *time.Time `json:"started_at,omitempty"`
-	EndedAt   *time.Time `json:"ended_at,omitempty"`
-	Deadline  *time.Time `json:"deadline,omitempty"`
+	ReadyAt   *time.Time `gorm:"serializer:stamp" json:"ready_at,omitempty"`
+	StartedAt *time.Time `gorm:"serializer:stamp" json:"started_at,omitempty"`
+	EndedAt   *time.Time `gorm:"serializer:stamp" json:"ended_at,omitempty"`
+	Deadline  *time.Time `gorm:"serializer:stamp" json:"deadline,omitempty"`
 
-	Changed bool   `json:"changed"`
-	Reason  string `json:"reason,omitempty"` // why it failed or was skipped, and what to do next
-	Command string `json:"command,omitempty"`
-	Stdout  string `json:"stdout,omitempty"` // at most 16 KiB, the end is kept
-	Stderr  string `json:"stderr,omitempty"`
+	Progress float64 `json:"progress,omitempty"` // 0 to 1 while running, where known
+	Changed  bool    `json:"changed"`
+	Reason   string  `json:"reason,omitempty"` // why it failed or was skipped, and what to do next
+	Command  string  `json:"command,omitempty"`
+	Stdout   string  `json:"stdout,omitempty"` // at most 16 KiB, the end is kept
+	Stderr   string  `json:"stderr,omitempty"`
 }
 
 // Ended reports whether the step will not change by itself any more.

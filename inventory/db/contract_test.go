@@ -1,0 +1,44 @@
+package db
+
+import (
+	"testing"
+)
+
+// contract is what every kind of database must do; each calls it with its own
+// way to open an empty Store. (SQLite today, PostgreSQL when it comes.)
+func contract(t *testing.T, open func(t testing.TB) *Store) {
+	for name, test := range map[string]func(t *testing.T, s *Store){
+		"rack round trip":          rackRoundTrip,
+		"rack by name":             rackByName,
+		"rack changed":             rackChanged,
+		"rack keeps what it must":  rackKeeps,
+		"rack swaps":               rackSwaps,
+		"node":                     nodeUpdates,
+		"node by MAC":              nodeByMAC,
+		"discover":                 discover,
+		"lease fixed":              leaseFixed,
+		"lease pool":               leasePool,
+		"lease moved":              leaseMoved,
+		"lease side by side":       leaseRace,
+		"image":                    imageRoundTrip,
+		"run":                      runs,
+		"one active run":           oneActiveRun,
+		"step round trip":          stepRoundTrip,
+		"step update undone":       stepUndone,
+		"steps side by side":       stepRace,
+		"events":                   events,
+		"events with their change": eventsTogether,
+		"subscribe":                subscribe,
+		"secrets":                  secrets,
+		"secret made once":         secretRace,
+		"broken rules":             brokenRules,
+		"context":                  contextEnds,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+func TestSQLite(t *testing.T) { contract(t, openSQLite) }

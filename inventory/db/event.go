@@ -1,0 +1,96 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"gorm.io/gorm"
+
+	"sandai/inventory"
+)
+
+// AppendEvent stores an event and returns it with its ID; a zero Time is now.
+func (s *Store) AppendEvent(ctx context.Context, e inventory.Event) (inventory.Event, error) {
+	list := []inventory.Event{e}
+	err := s.write(ctx, "storing an event", func(tx *gorm.DB) error { return appendEvents(tx, inventory.Event{}, list) })
+	if err != nil {
+		return inventory.Event{}, err
+	}
+	return list[0], nil
+}
+
+// appendEvents stores events and sets their IDs; what one leaves empty is taken
+// from about.
+func appendEvents(tx *gorm.DB, about inventory.Event, list []inventory.Event) error {
+	if len(list) == 0 {
+		return nil
+	}
+	for i := range list {
+		e := &list[i]
+		e.ID = 0
+		if e.Time.IsZero() {
+			e.Time = time.Now()
+		}
+		e.Time = e.Time.UTC()
+		if e.RunID == nil {
+			e.RunID = about.RunID
+		}
+		e.Node = cmp.Or(e.Node, about.Node)
+		e.Step = cmp.Or(e.Step, about.Step)
+	}
+	return tx.CreateInBatches(&list, batch).Error
+}
+
+// Events lists the events after an ID, oldest first, at most limit (1000 if it
+// is not positive). A reader resumes with the last ID that it saw.
+func (s *Store) Events(ctx context.Context, afterID uint, limit int) ([]inventory.Event, error) {
+	if limit <= 0 {
+		limit = 1000
+	}
+	var list []inventory.Event
+	if err := s.read(ctx).Where("id > ?", afterID).Order("id").Limit(limit).Find(&list).Error; err != nil {
+		return nil, fail(err, "listing events")
+	}
+	return list, nil
+}
+
+// NodeEvents lists a node's events of some types (of any if there are none)
+// from since on, oldest first.
+func (s *Store) NodeEvents(ctx context.Context, node string, types []inventory.EventType, since time.Time) ([]inventory.Event, error) {
+	q := s.read(ctx).Where("node = ? AND time >= ?", node, stamp(since))
+	if len(types) > 0 {
+		q = q.Where("type IN ?", types)
+	}
+	var list []inventory.Event
+	if err := q.Order("id").Find(&list).Error; err != nil {
+		return nil, fail(err, "listing the events of node %s", node)
+	}
+	return list, nil
+}
+
+// Subscribe returns a channel that gets a wake-up after each committed write.
+// Wake-ups that nobody took yet become one, so a slow reader holds nobody up:
+// read what is new since the last ID, then wait again. cancel ends it.
+func (s *Store) Subscribe() (ch <-chan struct{}, cancel func()) {
+	c := make(chan struct{}, 1)
+	s.mu.Lock()
+	s.subs[c] = struct{}{}
+	s.mu.Unlock()
+	return c, func() {
+		s.mu.Lock()
+		delete(s.subs, c)
+		s.mu.Unlock()
+	}
+}
+
+func (s *Store) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.subs {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}

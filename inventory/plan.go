@@ -1,0 +1,73 @@
+package inventory
+
+import "time"
+
+// Plan is what an install would do, before it does anything.
+type Plan struct {
+	Rack     string      `json:"rack"`
+	Hash     string      `json:"hash"` // SHA-256 of the plan, hex
+	Text     string      `json:"text"` // for a person, a line a step
+	Erase    []DiskErase `json:"erase"`
+	Warnings []string    `json:"warnings,omitempty"`
+	Steps    []Step      `json:"steps"`
+}
+
+// DiskErase is a disk that an install writes over. Where the node was never
+// inspected only Disk.Serial is known, the selector of rack.yaml.
+type DiskErase struct {
+	Node string   `json:"node"`
+	Disk DiskInfo `json:"disk"`
+}
+
+// InstallRequest asks for an install. With Erase, disks that are not blank are
+// erased and an installed rack is installed again; Confirm must then be the
+// rack's name.
+type InstallRequest struct {
+	PlanHash string `json:"plan_hash,omitempty"` // refuse if the plan has another hash
+	Erase    bool   `json:"erase,omitempty"`
+	Confirm  string `json:"confirm,omitempty"`
+}
+
+// Report is how a rack's latest run went.
+type Report struct {
+	Rack         string        `json:"rack"`
+	Run          Run           `json:"run"`
+	TotalSeconds float64       `json:"total_seconds"`
+	Phases       []PhaseTime   `json:"phases"`
+	Proof        []ProofResult `json:"proof"`
+	Cloud        CloudInfo     `json:"cloud"`
+	Machine      string        `json:"machine,omitempty"` // what the figures were measured on
+}
+
+// PhaseTime is the time of one phase or chapter on one node; Node is "" for
+// what belongs to the whole rack.
+type PhaseTime struct {
+	Node    string     `json:"node"`
+	Phase   string     `json:"phase"`
+	State   StepState  `json:"state"`
+	Started *time.Time `json:"started,omitempty"`
+	Ended   *time.Time `json:"ended,omitempty"`
+	Seconds float64    `json:"seconds"`
+}
+
+// ProofResult is one check of the proof.
+type ProofResult struct {
+	Check   string    `json:"check"`
+	State   StepState `json:"state"`
+	Summary string    `json:"summary"` // figures when it passed, the reason when not
+}
+
+// CloudInfo says where the cloud answers and where its secrets are kept.
+type CloudInfo struct {
+	Horizon  string     `json:"horizon"`
+	Keystone string     `json:"keystone"`
+	Users    []UserInfo `json:"users"`
+	Openrc   string     `json:"openrc"` // path
+	Clouds   string     `json:"clouds"` // path of clouds.yaml
+}
+
+// UserInfo names a user and the file that holds the password, never the password.
+type UserInfo struct {
+	Name       string `json:"name"`
+	PasswordIn string `json:"password_in"`
+}
