@@ -1,0 +1,302 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func testLog(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// upSmall brings up a rack of one small machine.
+func upSmall(t *testing.T) *Rack {
+	t.Helper()
+	need(t, true, "qemu-system-x86_64", "ipmi_sim", "ip", "nsenter", "ipmitool")
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A long folder with odd characters: neither socket paths nor quoting may mind.
+	o := Options{Dir: filepath.Join(t.TempDir(), strings.Repeat("long ,", 15)), Name: fmt.Sprintf("t-%d", os.Getpid()),
+		Machines: []Machine{{Name: "m1", Role: "compute", MemoryMB: 128, SystemGB: 1, VolumeGB: 1}}, Helper: []string{exe, helperWord}, Log: testLog(t)}
+	r, err := Up(t.Context(), o)
+	if r != nil {
+		t.Cleanup(func() {
+			if err := r.Down(context.Background(), false); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Up(t.Context(), o)
+	if err != nil || len(again.Began) != 0 {
+		t.Errorf("a second Up began %q: %v", again.Began, err)
+	}
+	return r
+}
+
+// ipmi talks to the machine's BMC over the wire.
+func ipmi(t *testing.T, r *Rack, args ...string) string {
+	t.Helper()
+	addr, user, password, err := r.BMC("m1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, _, _ := net.SplitHostPort(addr)
+	c := r.Exec(t.Context(), append([]string{"ipmitool", "-I", "lanplus", "-C", "3", "-H", host, "-U", user, "-P", password}, args...)...)
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("ipmitool %q: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// console is what the machine wrote since the offset.
+func console(t *testing.T, r *Rack, from int) string {
+	t.Helper()
+	path, err := r.Console("m1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return string(b[min(from, len(b)):])
+}
+
+const (
+	fromDisk    = "Booting from Hard Disk"
+	fromNetwork = "starting execution" // iPXE, begun from its ROM
+)
+
+// bootsFrom waits until the machine boots from something, and checks that it
+// tried nothing else before.
+func bootsFrom(t *testing.T, r *Rack, from int, want, not string) {
+	t.Helper()
+	// The machine's last words before the reset may come after from.
+	sinceReset := func() string { _, after, _ := strings.Cut(console(t, r, from), "SeaBIOS (version"); return after }
+	waitFor(t, time.Minute, want, func() bool { return strings.Contains(sinceReset(), want) })
+	if before, _, _ := strings.Cut(sinceReset(), want); strings.Contains(before, not) {
+		t.Errorf("before %q came: %q", want, before)
+	}
+}
+
+func power(t *testing.T, r *Rack) string {
+	return strings.TrimSpace(strings.TrimPrefix(ipmi(t, r, "chassis", "power", "status"), "Chassis Power is "))
+}
+
+func TestRack(t *testing.T) {
+	r := upSmall(t)
+	if s := r.Status(); !s.Up || s.Machines[0].Power || power(t, r) != "off" {
+		t.Fatalf("a rack that just came up: %+v", s)
+	}
+	t.Run("one-shot pxe", func(t *testing.T) {
+		ipmi(t, r, "chassis", "bootdev", "pxe")
+		ipmi(t, r, "chassis", "power", "on")
+		if power(t, r) != "on" {
+			t.Error("power is not on after power on")
+		}
+		bootsFrom(t, r, 0, fromNetwork, fromDisk)
+		begin := len(console(t, r, 0))
+		guestReset(t, r)
+		bootsFrom(t, r, begin, fromDisk, fromNetwork)
+	})
+	t.Run("reset", func(t *testing.T) {
+		begin := len(console(t, r, 0))
+		ipmi(t, r, "chassis", "power", "reset")
+		bootsFrom(t, r, begin, fromDisk, fromNetwork)
+		begin = len(console(t, r, 0))
+		ipmi(t, r, "chassis", "bootdev", "pxe")
+		ipmi(t, r, "chassis", "power", "reset")
+		bootsFrom(t, r, begin, fromNetwork, fromDisk)
+	})
+	t.Run("power off", func(t *testing.T) {
+		if s := r.Status().Machines[0]; !s.Power || s.RSS == 0 || s.PID == 0 {
+			t.Errorf("status of a machine that is on: %+v", s)
+		}
+		ipmi(t, r, "chassis", "power", "off")
+		if power(t, r) != "off" || r.Status().Machines[0].Power {
+			t.Error("power is not off after power off")
+		}
+	})
+	t.Run("guest powers off", func(t *testing.T) {
+		writeBootSector(t, r)
+		ipmi(t, r, "chassis", "power", "on")
+		waitFor(t, time.Minute, "the guest's own power off", func() bool { return power(t, r) == "off" })
+		if log := console(t, r, 0); !strings.Contains(log, fromDisk) {
+			t.Errorf("the machine went off without a boot from disk: %s", log)
+		}
+	})
+	t.Run("exec", func(t *testing.T) {
+		err := r.Exec(t.Context(), "sh", "-c", "exit 7").Run()
+		if err == nil || err.Error() != "exit status 7" {
+			t.Errorf("exit 7 ended with %v", err)
+		}
+		if err := r.Exec(t.Context(), "ip", "route", "get", "192.0.2.1").Run(); err == nil {
+			t.Error("the rack has a way out")
+		}
+	})
+	t.Run("forwarder", func(t *testing.T) { testForwarder(t, r) })
+	t.Run("simulator dies", func(t *testing.T) { testMend(t, r) })
+	t.Run("down", func(t *testing.T) { testDown(t, r) })
+}
+
+// guestReset resets the machine as a guest that reboots does.
+func guestReset(t *testing.T, r *Rack) {
+	d := machineDir{r.Dir, "m1"}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	q, err := waitQMP(ctx, d.socket(), d.running())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.close()
+	if err := q.do("system_reset", nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writeBootSector puts a program on the disk that turns the machine off over
+// ACPI: out 0x604 (PM1a control as SeaBIOS places it on q35), SLP_EN.
+func writeBootSector(t *testing.T, r *Rack) {
+	sector := make([]byte, 512)
+	copy(sector, []byte{0xba, 0x04, 0x06, 0xb8, 0x00, 0x20, 0xef, 0xf4}) // mov dx,0x604; mov ax,0x2000; out dx,ax; hlt
+	sector[510], sector[511] = 0x55, 0xaa
+	f, err := os.OpenFile(machineDir{r.Dir, "m1"}.systemDisk(), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(sector, 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(b)
+}
+
+func testForwarder(t *testing.T, r *Rack) {
+	if code, text := get(t, r.URL()); code != http.StatusBadGateway || !strings.Contains(text, r.Namespace()) {
+		t.Errorf("without an appliance: %d %s", code, text)
+	}
+	var l net.Listener
+	if err := r.s.namespace().do(func() (err error) { l, err = net.Listen("tcp4", applianceAPI); return err }); err != nil {
+		t.Fatal(err)
+	}
+	body := strings.Repeat("hello ", 100_000)
+	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })) //nolint:errcheck // ends with l
+	defer l.Close()
+	if code, text := get(t, r.URL()); code != http.StatusOK || text != body {
+		t.Errorf("with an appliance: %d, %d bytes", code, len(text))
+	}
+	b, err := os.ReadFile(filepath.Join(r.Dir, "url"))
+	if err != nil || string(b) != r.URL()+"\n" {
+		t.Errorf("the file url holds %q: %v", b, err)
+	}
+}
+
+// testMend kills the BMC; Up starts only that again, on the same port, and the
+// machine goes on.
+func testMend(t *testing.T, r *Rack) {
+	ipmi(t, r, "chassis", "power", "on")
+	waitFor(t, time.Minute, "off by the boot sector", func() bool { return power(t, r) == "off" })
+	if err := os.Truncate(machineDir{r.Dir, "m1"}.systemDisk(), 0); err != nil { // blank again
+		t.Fatal(err)
+	}
+	if err := os.Truncate(machineDir{r.Dir, "m1"}.systemDisk(), 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	ipmi(t, r, "chassis", "power", "on")
+	pid := r.Status().Machines[0].PID
+	if err := r.s.Machines[0].Simulator.stop(time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if r.Status().Up {
+		t.Error("a rack without its BMC is up")
+	}
+	again, err := Up(t.Context(), Options{Dir: r.Dir, Name: r.Name(), Helper: r.s.Helper, Log: testLog(t)})
+	if err != nil || len(again.Began) != 1 {
+		t.Fatalf("Up began %q: %v", again.Began, err)
+	}
+	r.s = again.s
+	if power(t, r) != "on" || r.Status().Machines[0].PID != pid {
+		t.Error("the machine did not outlive its BMC")
+	}
+}
+
+func testDown(t *testing.T, r *Rack) {
+	// What an appliance keeps in the folder stays.
+	foreign := filepath.Join(r.Dir, "sandai.db")
+	if err := os.WriteFile(foreign, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inside, err := r.Background(filepath.Join(t.TempDir(), "log"), "sleep", "600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []Process{inside, r.s.Forwarder, r.s.Machines[0].Simulator, machineDir{r.Dir, "m1"}.running()}
+	for i, p := range all {
+		if !p.Alive() {
+			t.Errorf("process %d of the rack is not alive before down", i)
+		}
+	}
+	var before state
+	b, err := os.ReadFile(statePath(r.Dir))
+	if err != nil || json.Unmarshal(b, &before) != nil {
+		t.Fatal(err)
+	}
+	if err := r.Down(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range all {
+		if p.Alive() {
+			t.Errorf("process %d of the rack lives on after down", i)
+		}
+	}
+	if r.s.namespace().exists() || r.Up() == nil {
+		t.Error("the namespace is still there")
+	}
+	kept, err := Open(r.Dir, nil)
+	if err != nil || kept.s.Machines[0].Password != before.Machines[0].Password {
+		t.Fatalf("down --keep-disks lost the rack: %v", err)
+	}
+	if _, err := os.Stat(machineDir{r.Dir, "m1"}.systemDisk()); err != nil {
+		t.Error(err)
+	}
+	if err := kept.Down(t.Context(), false); err != nil {
+		t.Error(err)
+	}
+	left, err := os.ReadDir(r.Dir)
+	if err != nil || len(left) != 1 || left[0].Name() != "sandai.db" {
+		t.Errorf("down left %v (%v)", left, err)
+	}
+	if _, err := Open(r.Dir, nil); !errors.Is(err, ErrNoRack) {
+		t.Errorf("Open after down: %v", err)
+	}
+}
