@@ -1,0 +1,193 @@
+package installer
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"slices"
+	"time"
+
+	"sandai/inventory"
+)
+
+// pollHold is how long a poll without work is held.
+const pollHold = 20 * time.Second
+
+// Enroll exchanges a boot nonce for a client certificate. The nonce stays valid
+// until the certificate is used, so that a lost answer can be asked for again.
+func (e *Engine) Enroll(ctx context.Context, rackID uint, req inventory.EnrollRequest) (inventory.EnrollReply, error) {
+	n, err := e.store.Node(ctx, rackID, req.Node)
+	if err != nil || n.BootNonce == "" || subtle.ConstantTimeCompare([]byte(n.BootNonce), []byte(req.Nonce)) != 1 {
+		return inventory.EnrollReply{}, inventory.Errorf(inventory.Unauthorised, "%s has no boot due with that nonce: power-cycle it through an install", req.Node)
+	}
+	cert, err := e.Signer.SignAgent(req.CSR, n.Name)
+	if err != nil {
+		return inventory.EnrollReply{}, err
+	}
+	err = e.Record(ctx, inventory.Event{Type: inventory.EventEnrolled, Node: n.Name, Text: "the agent of " + n.Name + " proved its nonce"})
+	return inventory.EnrollReply{Certificate: cert, Now: time.Now()}, err
+}
+
+// Poll returns the tasks that a node's agent may start now; without any it
+// waits up to 20 s.
+func (e *Engine) Poll(ctx context.Context, rackID uint, node string, req inventory.PollRequest) (inventory.PollReply, error) {
+	wake, cancel := e.store.Subscribe()
+	defer cancel()
+	if err := e.seen(ctx, rackID, node, req); err != nil {
+		return inventory.PollReply{}, err
+	}
+	hold := time.NewTimer(pollHold)
+	defer hold.Stop()
+	for {
+		tasks, err := e.tasks(ctx, rackID, node, req)
+		if err != nil || len(tasks) > 0 {
+			return inventory.PollReply{Tasks: tasks}, err
+		}
+		select {
+		case <-ctx.Done():
+			return inventory.PollReply{}, ctx.Err()
+		case <-hold.C:
+			return inventory.PollReply{}, nil
+		case <-wake:
+		}
+	}
+}
+
+// seen notes the sign of life, and what it proves: a poll with a certificate
+// spends the boot nonce; the install nonce proves the installed system.
+func (e *Engine) seen(ctx context.Context, rackID uint, node string, req inventory.PollRequest) error {
+	n, err := e.store.UpdateNode(ctx, rackID, node, func(n *inventory.Node) error {
+		n.LastSeen = time.Now()
+		if req.Stage == inventory.StageRamdisk {
+			n.BootNonce = ""
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if req.Stage != inventory.StageInstalled || n.State != inventory.Deploying {
+		return nil
+	}
+	want, err := e.store.Secret(ctx, rackID, nonceSecret(node))
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare([]byte(want), []byte(req.InstallNonce)) != 1 {
+		return inventory.Errorf(inventory.Unauthorised, "%s runs an older installation than the one under way", node)
+	}
+	if _, err := e.store.UpdateNode(ctx, rackID, node, func(n *inventory.Node) error {
+		setState(n, inventory.Installed, "")
+		return nil
+	}); err != nil {
+		return err
+	}
+	return e.Record(ctx, inventory.Event{Type: inventory.EventInstalled, Node: node, Text: "the installed system of " + node + " reported with its install nonce"})
+}
+
+// tasks lists the steps that wait for this agent. A step that is running but
+// that the agent does not know any more (it was restarted) is handed out again:
+// its journal or its transient unit finds what became of it.
+func (e *Engine) tasks(ctx context.Context, rackID uint, node string, req inventory.PollRequest) ([]inventory.Task, error) {
+	runs, err := e.store.ActiveRuns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(runs, func(r inventory.Run) bool { return r.RackID == rackID })
+	if i < 0 {
+		return nil, nil
+	}
+	steps, err := e.store.Steps(ctx, runs[i].ID)
+	if err != nil {
+		return nil, err
+	}
+	var out []inventory.Task
+	for _, s := range steps {
+		if s.Owner != inventory.OwnerAgent || s.Node != node || slices.Contains(req.Running, s.Key) ||
+			(s.State != inventory.StepReady && s.State != inventory.StepRunning) ||
+			inRamdisk(s.Chapter) != (req.Stage == inventory.StageRamdisk) {
+			continue
+		}
+		t, err := e.task(ctx, runs[i], s)
+		if err != nil {
+			return nil, fmt.Errorf("prepare %s: %w", s.Key, err)
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+func (e *Engine) task(ctx context.Context, run inventory.Run, s inventory.Step) (inventory.Task, error) {
+	rack, err := e.store.RackByID(ctx, run.RackID)
+	if err != nil {
+		return inventory.Task{}, err
+	}
+	i := slices.IndexFunc(rack.Nodes, func(n inventory.Node) bool { return n.Name == s.Node })
+	if i < 0 {
+		return inventory.Task{}, inventory.Errorf(inventory.NotFound, "%s is not in rack %s any more", s.Node, rack.Name)
+	}
+	spec, mask, err := e.resolve(ctx, rack, &rack.Nodes[i], s.Spec)
+	if err != nil {
+		return inventory.Task{}, err
+	}
+	if s.Kind == phaseWipe && run.Erase {
+		if spec, err = withErase(spec); err != nil {
+			return inventory.Task{}, err
+		}
+	}
+	return inventory.Task{Run: run.ID, Key: s.Key, Attempt: s.Attempt, Kind: s.Kind, Spec: spec,
+		Notify: s.Notify, Timeout: s.Timeout, Mask: mask}, nil
+}
+
+// TakeReport takes what an agent says of a step. A report of an earlier attempt or
+// of a step that has ended is accepted and changes nothing, because agents send
+// a report until it is accepted.
+func (e *Engine) TakeReport(ctx context.Context, rackID uint, node string, r inventory.StepReport) error {
+	run, err := e.store.Run(ctx, r.Run)
+	if err != nil {
+		return err
+	}
+	if run.RackID != rackID {
+		return inventory.Errorf(inventory.Unauthorised, "run %d is not of this node's rack", r.Run)
+	}
+	if r.Hardware != nil {
+		if _, err := e.store.UpdateNode(ctx, rackID, node, func(n *inventory.Node) error {
+			n.Hardware = r.Hardware
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return e.takeReport(ctx, run, node, r)
+}
+
+func (e *Engine) takeReport(ctx context.Context, run inventory.Run, node string, r inventory.StepReport) error {
+	now := time.Now()
+	var ev []inventory.Event
+	if r.State != inventory.StepRunning {
+		ev = append(ev, stepEvent(run, inventory.Step{Key: r.Key, Node: node}, string(r.State), r.Reason))
+	}
+	_, err := e.store.UpdateStep(ctx, run.ID, r.Key, func(s *inventory.Step) error {
+		switch {
+		case s.Node != node || s.Owner != inventory.OwnerAgent:
+			return inventory.Errorf(inventory.Unauthorised, "%s is not a step of %s", r.Key, node)
+		case s.Ended() || s.Attempt != r.Attempt || s.State == inventory.StepPending:
+			return nil
+		}
+		if s.StartedAt == nil || s.State == inventory.StepReady {
+			s.StartedAt = &now
+		}
+		s.State = r.State
+		s.Command, s.Stdout, s.Stderr = r.Command, clip(r.Stdout), clip(r.Stderr)
+		switch r.State {
+		case inventory.StepRunning:
+			s.Progress = r.Progress
+		case inventory.StepDone, inventory.StepFailed:
+			s.EndedAt, s.Deadline, s.Changed, s.Reason = &now, nil, r.Changed, r.Reason
+		default:
+			return inventory.Errorf(inventory.Invalid, "a report's state is running, done or failed, not %q", r.State)
+		}
+		return nil
+	}, ev...)
+	return err
+}

@@ -1,0 +1,212 @@
+package installer
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sandai/inventory"
+)
+
+// Config is what an Engine is made of.
+type Config struct {
+	Store  Store
+	Guide  Guide
+	Images Images
+	BMCs   BMCs
+	Cloud  func(r inventory.Rack, adminPassword string) Cloud
+	Signer Signer
+	Log    *slog.Logger
+	// ImagesURL is where nodes fetch images, "http://10.77.0.1:8069", for a rack.
+	ImagesURL func(r inventory.Rack) string
+	// CloudInfo says where an installed rack's cloud is and where its passwords are.
+	CloudInfo func(r inventory.Rack) inventory.CloudInfo
+	// Done is called once when a run has ended well, to write what a person
+	// takes away; it may be called again after a restart.
+	Done func(ctx context.Context, r inventory.Rack, run inventory.Run) error
+}
+
+// Engine carries runs out. Use New.
+type Engine struct {
+	Config
+	store Store
+	log   *slog.Logger
+
+	mu       sync.Mutex
+	inflight map[string]bool // "run/key" of appliance steps that a goroutine works on
+	wg       sync.WaitGroup
+}
+
+// New returns an engine; Run starts it.
+func New(c Config) *Engine {
+	return &Engine{Config: c, store: c.Store, log: c.Log, inflight: map[string]bool{}}
+}
+
+// tick bounds how long a deadline may go unnoticed; every write wakes the loop
+// at once.
+const tick = time.Second
+
+// Run works until ctx ends. An error of one pass is logged and the next pass
+// tries again: the store may be locked or the disk full for a while.
+func (e *Engine) Run(ctx context.Context) error {
+	wake, cancel := e.store.Subscribe()
+	defer cancel()
+	defer e.wg.Wait()
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	for {
+		if err := e.pass(ctx); err != nil && ctx.Err() == nil {
+			e.log.Error("a pass over the runs failed; it is tried again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wake:
+		case <-t.C:
+		}
+	}
+}
+
+func (e *Engine) pass(ctx context.Context) error {
+	runs, err := e.store.ActiveRuns(ctx)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if err := e.advance(ctx, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// advance moves one run as far as it goes without waiting.
+func (e *Engine) advance(ctx context.Context, run inventory.Run) error {
+	for {
+		steps, err := e.store.Steps(ctx, run.ID)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		signals, err := e.signals(ctx, steps)
+		if err != nil {
+			return err
+		}
+		moves := next(steps, signals, now)
+		for _, m := range moves {
+			if err := e.apply(ctx, run, m); err != nil {
+				return err
+			}
+		}
+		if len(moves) > 0 {
+			continue
+		}
+		e.launch(ctx, run, steps)
+		return e.finish(ctx, run, steps)
+	}
+}
+
+func (e *Engine) apply(ctx context.Context, run inventory.Run, m move) error {
+	var ev []inventory.Event
+	if m.state != inventory.StepReady {
+		ev = append(ev, stepEvent(run, m.step, string(m.state), m.reason))
+	}
+	if m.step.Chapter == phaseBoot && m.state == inventory.StepDone {
+		if err := e.nodeState(ctx, run, m.step.Node, inventory.Configuring); err != nil {
+			return err
+		}
+	}
+	_, err := e.store.UpdateStep(ctx, run.ID, m.step.Key, func(s *inventory.Step) error {
+		if s.State != m.step.State { // its owner was quicker
+			return nil
+		}
+		s.State, s.Reason = m.state, m.reason
+		switch m.state {
+		case inventory.StepReady, inventory.StepRunning:
+			s.ReadyAt = &m.at
+			if m.state == inventory.StepRunning {
+				s.StartedAt = &m.at
+			}
+			d := m.at.Add(time.Duration(s.Timeout) * time.Second)
+			s.Deadline = &d
+			s.Attempt = max(s.Attempt, 1)
+		default:
+			s.EndedAt, s.Deadline = &m.at, nil
+		}
+		return nil
+	}, ev...)
+	return err
+}
+
+func (e *Engine) nodeState(ctx context.Context, run inventory.Run, node string, st inventory.NodeState) error {
+	_, err := e.store.UpdateNode(ctx, run.RackID, node, func(n *inventory.Node) error {
+		setState(n, st, "")
+		return nil
+	}, inventory.Event{Time: time.Now(), Type: inventory.EventNodeState, RunID: &run.ID, Node: node, Text: node + " is " + string(st)})
+	return err
+}
+
+// finish ends a run when a step failed or when all are done.
+func (e *Engine) finish(ctx context.Context, run inventory.Run, steps []inventory.Step) error {
+	done := true
+	for _, s := range steps {
+		switch s.State {
+		case inventory.StepFailed:
+			return e.fail(ctx, run, s)
+		case inventory.StepDone, inventory.StepSkipped:
+		default:
+			done = false
+		}
+	}
+	if !done {
+		return nil
+	}
+	rack, err := e.store.RackByID(ctx, run.RackID)
+	if err != nil {
+		return err
+	}
+	for _, n := range rack.Nodes {
+		if n.State == inventory.Configuring {
+			if err := e.nodeState(ctx, run, n.Name, inventory.Active); err != nil {
+				return err
+			}
+		}
+	}
+	if e.Done != nil {
+		if err := e.Done(ctx, rack, run); err != nil {
+			return err
+		}
+	}
+	return e.endRun(ctx, run, inventory.RunDone, "")
+}
+
+func (e *Engine) fail(ctx context.Context, run inventory.Run, s inventory.Step) error {
+	if s.Node != "" {
+		_, err := e.store.UpdateNode(ctx, run.RackID, s.Node, func(n *inventory.Node) error {
+			setState(n, inventory.Failed, s.Key+": "+s.Reason)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return e.endRun(ctx, run, inventory.RunFailed, s.Key+": "+s.Reason)
+}
+
+func (e *Engine) endRun(ctx context.Context, run inventory.Run, st inventory.RunState, reason string) error {
+	now := time.Now()
+	_, err := e.store.UpdateRun(ctx, run.ID, func(r *inventory.Run) error {
+		r.State, r.Reason, r.Ended = st, reason, &now
+		return nil
+	}, inventory.Event{Time: now, Type: inventory.EventRun, RunID: &run.ID, Text: "run " + string(st) + ": " + reason})
+	return err
+}
+
+func stepEvent(run inventory.Run, s inventory.Step, state, reason string) inventory.Event {
+	text := s.Key + " " + state
+	if reason != "" {
+		text += ": " + reason
+	}
+	return inventory.Event{Time: time.Now(), Type: inventory.EventStep, RunID: &run.ID, Node: s.Node, Step: s.Key, Text: text}
+}

@@ -1,0 +1,264 @@
+package installer_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sandai/bmc"
+	"sandai/installer"
+	"sandai/installer/guide"
+	"sandai/installer/guide/kind"
+	"sandai/installer/pki"
+	"sandai/inventory"
+	"sandai/inventory/db"
+)
+
+// TestKilledAnywhere ends the engine after every single event of a run and
+// starts a new one on the same store: the run ends well, and no step is
+// finished twice.
+func TestKilledAnywhere(t *testing.T) {
+	total := runOnce(t, 0)
+	for kill := 1; kill < total; kill += max(1, total/12) {
+		t.Run(fmt.Sprintf("after event %d", kill), func(t *testing.T) { runOnce(t, kill) })
+	}
+}
+
+// runOnce runs a whole installation; with kill > 0 the engine is ended once that
+// many events are stored. It returns how many events there were.
+func runOnce(t *testing.T, kill int) int {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	w := newWorld(t)
+	stop := w.start(ctx)
+	run, err := w.engine().Install(ctx, "demo", inventory.InstallRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := kill == 0
+	for {
+		evs, err := w.store.Events(ctx, 0, 10000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !killed && len(evs) >= kill {
+			stop()
+			killed = true
+			stop = w.start(ctx)
+		}
+		run, err = w.store.Run(ctx, run.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run.State != inventory.RunActive {
+			break
+		}
+		time.Sleep(2 * time.Millisecond) // the poll of a condition, bounded by ctx
+	}
+	stop()
+	if run.State != inventory.RunDone {
+		t.Fatalf("the run is %s: %s", run.State, run.Reason)
+	}
+	evs, err := w.store.Events(context.Background(), 0, 10000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := map[string]int{}
+	for _, e := range evs {
+		if e.Type == inventory.EventStep && strings.HasSuffix(e.Text, " done") {
+			done[e.Step]++
+		}
+	}
+	steps, err := w.store.Steps(context.Background(), run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range steps {
+		if s.State != inventory.StepDone || done[s.Key] != 1 {
+			t.Errorf("%s is %s and was done %d times", s.Key, s.State, done[s.Key])
+		}
+	}
+	if again, err := w.engine().Install(context.Background(), "demo", inventory.InstallRequest{}); err != nil || again.ID != run.ID || again.State != inventory.RunDone {
+		t.Errorf("a second install: run %d %s, %v; want nothing to do", again.ID, again.State, err)
+	}
+	return len(evs)
+}
+
+// world is a rack whose nodes are goroutines that speak the engine's own calls.
+type world struct {
+	t     *testing.T
+	store *db.Store
+	ca    *pki.CA
+	rack  inventory.Rack
+
+	mu  sync.Mutex
+	eng *installer.Engine
+}
+
+func newWorld(t *testing.T) *world {
+	dir := t.TempDir()
+	s, err := db.Open(t.Context(), filepath.Join(dir, "db"), filepath.Join(dir, "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	ca, err := pki.Load(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := inventory.Rack{Name: "demo", Release: "2025.1", Region: "RegionOne", Interface: "eth1", Address: "10.77.0.1/24",
+		Networks: []inventory.Network{{Kind: inventory.Provisioning, CIDR: "10.77.0.0/24", PoolStart: "10.77.0.100", PoolEnd: "10.77.0.199", MTU: 1500}}}
+	pw := map[string]string{}
+	for i, role := range []inventory.Role{inventory.Controller, inventory.NetworkRole, inventory.Compute} {
+		name := string(role) + "-1"
+		pw[name] = "secret"
+		r.Nodes = append(r.Nodes, inventory.Node{Name: name, Role: role, Firmware: inventory.BIOS, State: inventory.Ready, Since: time.Now(),
+			Address: fmt.Sprintf("10.77.0.%d", 11+i),
+			NICs:    []inventory.NIC{{Network: inventory.Provisioning, MAC: fmt.Sprintf("52:54:00:00:00:%02x", i)}},
+			BMC:     &inventory.BMC{Kind: "ipmi", Address: "192.0.2.1", Port: 623 + i, User: "admin"}})
+	}
+	if err := s.PutRack(t.Context(), r, pw); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = s.Rack(t.Context(), "demo"); err != nil {
+		t.Fatal(err)
+	}
+	return &world{t: t, store: s, ca: ca, rack: r}
+}
+
+func (w *world) engine() *installer.Engine {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.eng
+}
+
+// start starts an engine; stop ends it and waits for its end.
+func (w *world) start(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	e := installer.New(installer.Config{
+		Store: w.store, Guide: shortGuide{}, Images: noImages{}, Signer: w.ca, Log: slog.New(slog.DiscardHandler),
+		BMCs:      func(c bmc.Config) (bmc.Controller, error) { return &machine{w: w, port: c.Port, life: ctx}, nil },
+		Cloud:     func(inventory.Rack, string) installer.Cloud { return sunny{} },
+		ImagesURL: func(inventory.Rack) string { return "http://10.77.0.1:8069" },
+	})
+	w.mu.Lock()
+	w.eng = e
+	w.mu.Unlock()
+	done := make(chan struct{})
+	go func() { defer close(done); _ = e.Run(ctx) }()
+	return func() { cancel(); <-done }
+}
+
+// machine is a BMC whose machine, once on, asks for its boot and installs itself.
+type machine struct {
+	bmc.Controller
+	w    *world
+	port int
+	life context.Context
+}
+
+func (m *machine) PowerState(context.Context) (bmc.PowerState, error) { return bmc.PowerOff, nil }
+
+func (m *machine) SetBootDevice(context.Context, bmc.BootDevice, bool) error { return nil }
+
+func (m *machine) SetPower(context.Context, bmc.PowerOp) error {
+	// The machine outlives the engine that powered it on.
+	go m.w.live(m.w.t.Context(), m.w.rack.Nodes[m.port-623])
+	return nil
+}
+
+// live is a node's life from its first DHCP frame. It speaks to whichever
+// engine is there, and repeats what got no answer.
+func (w *world) live(ctx context.Context, n inventory.Node) {
+	m := inventory.Machine{MAC: n.MAC(inventory.Provisioning)}
+	d, err := w.engine().Spend(ctx, w.rack.ID, m)
+	if err != nil || d.Action != inventory.BootRamdisk {
+		return // an earlier start of the same machine took the nonce
+	}
+	for _, ty := range []inventory.EventType{inventory.EventDHCPDiscover, inventory.EventDHCPAck, inventory.EventScript, inventory.EventKernel, inventory.EventRamdisk} {
+		if err := w.engine().Record(ctx, inventory.Event{Type: ty, MAC: m.MAC, Text: string(ty)}); err != nil {
+			return
+		}
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return
+	}
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, key)
+	if err != nil {
+		return
+	}
+	if _, err := w.engine().Enroll(ctx, w.rack.ID, inventory.EnrollRequest{Node: n.Name, Nonce: d.Nonce,
+		CSR: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}))}); err != nil {
+		return
+	}
+	req := inventory.PollRequest{Stage: inventory.StageRamdisk}
+	for ctx.Err() == nil {
+		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		reply, err := w.engine().Poll(short, w.rack.ID, n.Name, req)
+		cancel()
+		if err != nil { // no work within the time, or the engine is being ended
+			continue
+		}
+		for _, t := range reply.Tasks {
+			for _, st := range []inventory.StepState{inventory.StepRunning, inventory.StepDone} {
+				_ = w.engine().TakeReport(ctx, w.rack.ID, n.Name, inventory.StepReport{Run: t.Run, Key: t.Key, Attempt: t.Attempt, State: st})
+			}
+			if t.Kind == "handover" {
+				nonce, err := w.store.Secret(ctx, w.rack.ID, "install_nonce/"+n.Name)
+				if err != nil {
+					return
+				}
+				req.Stage, req.InstallNonce = inventory.StageInstalled, nonce
+			}
+		}
+	}
+}
+
+// shortGuide is a guide of a step for each node and one for the rack, which
+// waits for all of them.
+type shortGuide struct{}
+
+func (shortGuide) Compile(r inventory.Rack) ([]inventory.Step, error) {
+	last := inventory.Step{Key: "rack/proof/ping", Chapter: "proof", Kind: "api", Owner: inventory.OwnerAppliance, Timeout: 60,
+		Spec: []byte(`{"flavor": {"name": "m1.nano", "ram": 192, "vcpus": 1, "disk": 1}}`)}
+	var out []inventory.Step
+	for _, n := range r.Nodes {
+		k := n.Name + "/environment/hosts"
+		out = append(out, inventory.Step{Key: k, Node: n.Name, Chapter: "environment", Kind: "file", Owner: inventory.OwnerAgent, Timeout: 60, Needs: []string{n.Name + "/boot/boot"}})
+		last.Needs = append(last.Needs, k)
+	}
+	return append(out, last), nil
+}
+
+func (shortGuide) Secrets() []guide.SecretSpec {
+	return []guide.SecretSpec{{Name: installer.AdminSecret, Generator: "password"}}
+}
+
+type noImages struct{}
+
+func (noImages) Get(name string) (inventory.Image, error) {
+	return inventory.Image{Name: name, Digest: strings.Repeat("0", 64)}, nil
+}
+
+func (noImages) Open(context.Context, string) (io.ReadCloser, inventory.Image, error) {
+	return nil, inventory.Image{}, errors.New("no images here")
+}
+
+type sunny struct{}
+
+func (sunny) Do(context.Context, kind.API, func(string)) (bool, string, string, error) {
+	return true, "64 bytes in 1 ms", "", nil
+}

@@ -1,0 +1,84 @@
+package installer
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"sandai/inventory"
+)
+
+// move is one change of a step's state.
+type move struct {
+	step   inventory.Step
+	state  inventory.StepState
+	reason string
+	at     time.Time
+}
+
+// next says which steps change now: those whose needs are done become ready (a
+// signal step at once running), signals that were seen end, and what is past
+// its deadline fails. It is pure. signals maps a signal step's key to the time
+// at which it was seen.
+func next(steps []inventory.Step, signals map[string]time.Time, now time.Time) []move {
+	done := map[string]bool{}
+	failed := false
+	for _, s := range steps {
+		done[s.Key] = s.State == inventory.StepDone || s.State == inventory.StepSkipped
+		failed = failed || s.State == inventory.StepFailed
+	}
+	var out []move
+	for _, s := range steps {
+		at, seen := signals[s.Key]
+		switch {
+		case s.State == inventory.StepRunning && s.Owner == inventory.OwnerSignal && seen:
+			out = append(out, move{step: s, state: inventory.StepDone, at: at})
+		case s.State == inventory.StepPending && !failed && ready(s, done):
+			m := move{step: s, state: inventory.StepReady, at: now}
+			if s.Owner == inventory.OwnerSignal {
+				// It began when the one before it ended, however late that is noticed.
+				m.state, m.at = inventory.StepRunning, endOf(steps, s.Needs, now)
+			}
+			out = append(out, m)
+		case (s.State == inventory.StepReady || s.State == inventory.StepRunning) && s.Deadline != nil && now.After(*s.Deadline):
+			out = append(out, move{step: s, state: inventory.StepFailed, reason: overdue(s), at: now})
+		}
+	}
+	return out
+}
+
+func ready(s inventory.Step, done map[string]bool) bool {
+	for _, k := range s.Needs {
+		if !done[k] {
+			return false
+		}
+	}
+	return true
+}
+
+// endOf returns when the last of the named steps ended.
+func endOf(steps []inventory.Step, keys []string, now time.Time) time.Time {
+	var last time.Time
+	for _, s := range steps {
+		if slices.Contains(keys, s.Key) && s.EndedAt != nil && s.EndedAt.After(last) {
+			last = *s.EndedAt
+		}
+	}
+	if last.IsZero() {
+		return now
+	}
+	return last
+}
+
+// overdue explains a missed deadline and says what to look at.
+func overdue(s inventory.Step) string {
+	limit := time.Duration(s.Timeout) * time.Second
+	switch {
+	case s.Owner == inventory.OwnerSignal:
+		return fmt.Sprintf("%s did not happen within %s; look at the console (appliance node console %s), then resume with appliance rack install", s.Chapter, limit, s.Node)
+	case s.State == inventory.StepReady:
+		return fmt.Sprintf("the agent of %s did not take it within %s; look at the console (appliance node console %s), then resume with appliance rack install", s.Node, limit, s.Node)
+	default:
+		return fmt.Sprintf("it took longer than %s", limit)
+	}
+}

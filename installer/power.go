@@ -1,0 +1,100 @@
+package installer
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"time"
+
+	"sandai/bmc"
+	"sandai/inventory"
+)
+
+// power arms the node's boot nonce, sets the boot device to network for the
+// next start, and starts the node: on when it was off, else through a cycle.
+func (e *Engine) power(ctx context.Context, run inventory.Run, s inventory.Step) (outcome, error) {
+	if err := e.store.PutSecret(ctx, run.RackID, nonceSecret(s.Node), rand.Text()); err != nil {
+		return outcome{}, err
+	}
+	n, err := e.store.UpdateNode(ctx, run.RackID, s.Node, func(n *inventory.Node) error {
+		n.BootNonce, n.NonceSpends = rand.Text(), 0
+		setState(n, inventory.Deploying, "")
+		return nil
+	}, inventory.Event{Time: time.Now(), Type: inventory.EventNodeState, RunID: &run.ID, Node: s.Node, Text: s.Node + " is deploying"})
+	if err != nil {
+		return outcome{}, err
+	}
+	c, err := e.controller(ctx, n)
+	if err != nil {
+		return outcome{}, err
+	}
+	state, err := c.PowerState(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	if err := c.SetBootDevice(ctx, bmc.BootPXE, false); err != nil {
+		return outcome{}, err
+	}
+	op := bmc.PowerOpOn
+	if state == bmc.PowerOn {
+		op = bmc.PowerOpCycle
+	}
+	if err := c.SetPower(ctx, op); err != nil {
+		return outcome{}, err
+	}
+	text := fmt.Sprintf("boot device network, power %s, was %s", op, state)
+	e.log.Info(text, "node", s.Node)
+	return outcome{changed: true, summary: text}, nil
+}
+
+func (e *Engine) controller(ctx context.Context, n inventory.Node) (bmc.Controller, error) {
+	if n.BMC == nil {
+		return nil, inventory.Errorf(inventory.Invalid, "%s has no BMC in the inventory, so it cannot be powered on: add bmc to rack.yaml and import it again", n.Name)
+	}
+	pw, err := e.store.Secret(ctx, n.RackID, inventory.BMCSecret(n.Name))
+	if err != nil {
+		return nil, fmt.Errorf("password of the BMC of %s: %w", n.Name, err)
+	}
+	return e.BMCs(bmc.Config{Kind: n.BMC.Kind, Address: n.BMC.Address, Port: n.BMC.Port, User: n.BMC.User, Password: pw, UEFI: n.Firmware == inventory.UEFI})
+}
+
+func (e *Engine) controllerOf(ctx context.Context, rack, node string) (bmc.Controller, error) {
+	r, err := e.store.Rack(ctx, rack)
+	if err != nil {
+		return nil, err
+	}
+	n, err := e.store.Node(ctx, r.ID, node)
+	if err != nil {
+		return nil, err
+	}
+	return e.controller(ctx, n)
+}
+
+// PowerState asks a node's BMC: "on" or "off".
+func (e *Engine) PowerState(ctx context.Context, rack, node string) (string, error) {
+	c, err := e.controllerOf(ctx, rack, node)
+	if err != nil {
+		return "", err
+	}
+	s, err := c.PowerState(ctx)
+	return string(s), err
+}
+
+// SetPower carries out on, off, soft, cycle or reset through a node's BMC.
+func (e *Engine) SetPower(ctx context.Context, rack, node, op string) error {
+	c, err := e.controllerOf(ctx, rack, node)
+	if err != nil {
+		return err
+	}
+	return c.SetPower(ctx, bmc.PowerOp(op))
+}
+
+// Console opens a node's serial console over its BMC.
+func (e *Engine) Console(ctx context.Context, rack, node string) (io.ReadWriteCloser, error) {
+	c, err := e.controllerOf(ctx, rack, node)
+	if err != nil {
+		return nil, err
+	}
+	return c.Console(ctx)
+}

@@ -1,0 +1,82 @@
+package installer
+
+import (
+	"context"
+	"time"
+
+	"sandai/inventory"
+)
+
+// Report tells how long each phase and chapter of the latest run took on each
+// node, what the proof found, and where the cloud is.
+func (e *Engine) Report(ctx context.Context, name string) (inventory.Report, error) {
+	rack, err := e.store.Rack(ctx, name)
+	if err != nil {
+		return inventory.Report{}, err
+	}
+	run, err := e.store.LatestRun(ctx, rack.ID)
+	if err != nil {
+		return inventory.Report{}, err
+	}
+	steps, err := e.store.Steps(ctx, run.ID)
+	if err != nil {
+		return inventory.Report{}, err
+	}
+	r := inventory.Report{Rack: rack.Name, Run: run, Phases: phaseTimes(steps), Proof: proofResults(steps)}
+	end := time.Now()
+	if run.Ended != nil {
+		end = *run.Ended
+	}
+	r.TotalSeconds = end.Sub(run.Created).Seconds()
+	if e.CloudInfo != nil {
+		r.Cloud = e.CloudInfo(rack)
+	}
+	return r, nil
+}
+
+// phaseTimes sums steps up to one row for each node and chapter, in plan order.
+// A chapter's time is from the start of its first step to the end of its last.
+func phaseTimes(steps []inventory.Step) []inventory.PhaseTime {
+	var out []inventory.PhaseTime
+	index := map[[2]string]int{}
+	for _, s := range steps {
+		k := [2]string{s.Node, s.Chapter}
+		i, ok := index[k]
+		if !ok {
+			i = len(out)
+			index[k] = i
+			out = append(out, inventory.PhaseTime{Node: s.Node, Phase: s.Chapter, State: s.State})
+		}
+		p := &out[i]
+		if s.StartedAt != nil && (p.Started == nil || s.StartedAt.Before(*p.Started)) {
+			p.Started = s.StartedAt
+		}
+		if s.EndedAt != nil && (p.Ended == nil || s.EndedAt.After(*p.Ended)) {
+			p.Ended = s.EndedAt
+		}
+		if s.State != inventory.StepDone && p.State != inventory.StepFailed {
+			p.State = s.State
+		}
+	}
+	for i := range out {
+		if p := &out[i]; p.Started != nil && p.Ended != nil {
+			p.Seconds = p.Ended.Sub(*p.Started).Seconds()
+		}
+	}
+	return out
+}
+
+func proofResults(steps []inventory.Step) []inventory.ProofResult {
+	var out []inventory.ProofResult
+	for _, s := range steps {
+		if s.Chapter != "proof" {
+			continue
+		}
+		text := s.Command
+		if s.State == inventory.StepFailed {
+			text = s.Reason
+		}
+		out = append(out, inventory.ProofResult{Check: s.Title, State: s.State, Summary: text})
+	}
+	return out
+}
