@@ -1,0 +1,77 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"sandai/inventory"
+)
+
+// Agents answers the agents of one rack; bodies are those of inventory/agent.go.
+// Poll blocks until there is work or its hold ends. Enroll's error is
+// Unauthorised where the nonce is not the one due.
+type Agents interface {
+	Enroll(ctx context.Context, req inventory.EnrollRequest) (inventory.EnrollReply, error)
+	Poll(ctx context.Context, node string, req inventory.PollRequest) (inventory.PollReply, error)
+	Report(ctx context.Context, node string, r inventory.StepReport) error
+}
+
+// maxReport bounds a report in bytes: two outputs of 16 KiB, escaped, and the
+// hardware of a large server fit many times over.
+const maxReport = 1 << 20
+
+// NewAgent serves the agents' endpoint. Serve it over TLS that verifies client
+// certificates if given: the certificate's common name is the node.
+func NewAgent(a Agents) http.Handler {
+	r := gin.New()
+	r.Use(gin.Recovery())
+	r.NoRoute(func(c *gin.Context) {
+		fail(c, inventory.Errorf(inventory.NotFound, "there is nothing at %s", c.Request.URL.Path))
+	})
+	r.POST("/agent/v1/enroll", func(c *gin.Context) {
+		handle(c, maxRequest, a.Enroll)
+	})
+	r.POST("/agent/v1/poll", func(c *gin.Context) {
+		if node, ok := nodeOf(c); ok {
+			handle(c, maxRequest, func(ctx context.Context, req inventory.PollRequest) (inventory.PollReply, error) {
+				return a.Poll(ctx, node, req)
+			})
+		}
+	})
+	r.POST("/agent/v1/report", func(c *gin.Context) {
+		if node, ok := nodeOf(c); ok {
+			handle(c, maxReport, func(ctx context.Context, req inventory.StepReport) (struct{}, error) {
+				return struct{}{}, a.Report(ctx, node, req)
+			})
+		}
+	})
+	return r
+}
+
+// nodeOf returns the node that the client certificate names, or answers 401.
+func nodeOf(c *gin.Context) (string, bool) {
+	if t := c.Request.TLS; t != nil && len(t.PeerCertificates) > 0 {
+		if name := t.PeerCertificates[0].Subject.CommonName; name != "" {
+			return name, true
+		}
+	}
+	fail(c, inventory.Errorf(inventory.Unauthorised, "a client certificate is needed; enroll first"))
+	return "", false
+}
+
+func handle[In, Out any](c *gin.Context, limit int64, do func(context.Context, In) (Out, error)) {
+	var in In
+	if err := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, limit)).Decode(&in); err != nil {
+		fail(c, inventory.Errorf(inventory.Invalid, "read the request: %w", err))
+		return
+	}
+	out, err := do(c.Request.Context(), in)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	c.JSON(http.StatusOK, out)
+}

@@ -1,0 +1,64 @@
+package web_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"sandai/inventory"
+	"sandai/web"
+)
+
+// agents answers with what it was asked.
+type agents struct{ err error }
+
+func (a agents) Enroll(_ context.Context, r inventory.EnrollRequest) (inventory.EnrollReply, error) {
+	return inventory.EnrollReply{Certificate: "for " + r.Node, Now: time.Unix(0, 0).UTC()}, a.err
+}
+
+func (a agents) Poll(_ context.Context, node string, r inventory.PollRequest) (inventory.PollReply, error) {
+	return inventory.PollReply{Tasks: []inventory.Task{{Key: node + "/" + string(r.Stage)}}}, a.err
+}
+
+func (a agents) Report(_ context.Context, _ string, _ inventory.StepReport) error { return a.err }
+
+func TestAgent(t *testing.T) {
+	cert := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Subject: pkix.Name{CommonName: "compute-1"}}}}
+	refused := inventory.Errorf(inventory.Unauthorised, "no boot is due with that nonce")
+	for name, tt := range map[string]struct {
+		path, body string
+		tls        *tls.ConnectionState
+		err        error
+		status     int
+		holds      string
+	}{
+		"enroll":                {"enroll", `{"node":"compute-1","nonce":"N"}`, nil, nil, 200, `"certificate":"for compute-1"`},
+		"enroll refused":        {"enroll", `{"node":"compute-1"}`, nil, refused, 401, `{"code":"unauthorised","text":"no boot is due with that nonce"}`},
+		"enroll too large":      {"enroll", `{"csr":"` + strings.Repeat("x", 64<<10) + `"}`, nil, nil, 413, `"code":"invalid"`},
+		"enroll no JSON":        {"enroll", `hello`, nil, nil, 422, `"code":"invalid"`},
+		"poll":                  {"poll", `{"stage":"ramdisk"}`, cert, nil, 200, `"key":"compute-1/ramdisk"`},
+		"poll without TLS":      {"poll", `{}`, nil, nil, 401, `client certificate`},
+		"poll without cert":     {"poll", `{}`, &tls.ConnectionState{}, nil, 401, `client certificate`},
+		"poll without name":     {"poll", `{}`, &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{}}}, nil, 401, `client certificate`},
+		"report":                {"report", `{"key":"k","stdout":"` + strings.Repeat("x", 100<<10) + `"}`, cert, nil, 200, `{}`},
+		"report without a cert": {"report", `{}`, nil, nil, 401, `client certificate`},
+		"report too large":      {"report", `{"stdout":"` + strings.Repeat("x", 1<<20) + `"}`, cert, nil, 413, `"code":"invalid"`},
+		"nothing there":         {"x", `{}`, cert, nil, 404, `"code":"not found"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodPost, "/agent/v1/"+tt.path, strings.NewReader(tt.body))
+			r.TLS = tt.tls
+			w := httptest.NewRecorder()
+			web.NewAgent(agents{tt.err}).ServeHTTP(w, r)
+			if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.holds) {
+				t.Errorf("got %d %s, want %d with %s", w.Code, w.Body, tt.status, tt.holds)
+			}
+		})
+	}
+}

@@ -1,0 +1,150 @@
+package web
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"sandai/inventory"
+)
+
+// Racks finds racks. Rack's error is NotFound where there is none of that name.
+type Racks interface {
+	Racks(ctx context.Context) ([]inventory.Rack, error)
+	Rack(ctx context.Context, name string) (inventory.Rack, error)
+}
+
+// Runs finds runs and their steps; Runs and Steps come in the order in which
+// they were made. The error is NotFound where there is none.
+type Runs interface {
+	LatestRun(ctx context.Context, rackID uint) (inventory.Run, error)
+	Run(ctx context.Context, id uint) (inventory.Run, error)
+	Runs(ctx context.Context, rackID uint) ([]inventory.Run, error)
+	Steps(ctx context.Context, runID uint) ([]inventory.Step, error)
+	Step(ctx context.Context, runID uint, key string) (inventory.Step, error)
+}
+
+// Events gives the events after an ID, oldest first. The channel of Subscribe
+// wakes its reader after each write; the function ends the subscription.
+type Events interface {
+	Events(ctx context.Context, afterID uint, limit int) ([]inventory.Event, error)
+	Subscribe() (<-chan struct{}, func())
+}
+
+// Installer imports, plans and installs racks. Import's error is Invalid with
+// line, field and what was expected; Install's is Conflict where it would
+// destroy what nobody confirmed.
+type Installer interface {
+	Import(ctx context.Context, name string, file []byte) (inventory.Rack, error)
+	Plan(ctx context.Context, rack string) (inventory.Plan, error)
+	Install(ctx context.Context, rack string, req inventory.InstallRequest) (inventory.Run, error)
+	Report(ctx context.Context, rack string) (inventory.Report, error)
+}
+
+// Power speaks with a node's BMC. State is "on" or "off"; op is one of on, off,
+// soft, cycle and reset.
+type Power interface {
+	PowerState(ctx context.Context, rack, node string) (string, error)
+	SetPower(ctx context.Context, rack, node, op string) error
+	Console(ctx context.Context, rack, node string) (io.ReadWriteCloser, error)
+}
+
+// Config is what the API and the page are made of; every field is needed.
+type Config struct {
+	Racks     Racks
+	Runs      Runs
+	Events    Events
+	Installer Installer
+	Power     Power
+}
+
+// Sizes of what a client may send, in bytes.
+const (
+	maxRackFile = 1 << 20
+	maxRequest  = 64 << 10
+)
+
+// gin is asked for no chatter on the standard output; the setting is global.
+func init() { gin.SetMode(gin.ReleaseMode) }
+
+type server struct{ Config }
+
+// NewAPI serves the page and the API. There is no sign-in: listen on loopback.
+func NewAPI(c Config) http.Handler {
+	r := gin.New()
+	r.Use(gin.Recovery(), headers)
+	r.HandleMethodNotAllowed = true
+	r.NoRoute(func(c *gin.Context) {
+		fail(c, inventory.Errorf(inventory.NotFound, "there is nothing at %s; /openapi.json lists what there is", c.Request.URL.Path))
+	})
+	s := &server{c}
+	s.pages(r)
+	s.console(r)
+
+	cfg := huma.DefaultConfig("Sandai", Version())
+	cfg.Info.Description = "Three blank servers become a cloud. Errors are {\"code\", \"text\"}; the text says what happened, why, and what to do next."
+	cfg.DocsPath, cfg.SchemasPath, cfg.CreateHooks = "", "", nil // the page that renders the document would be fetched from a foreign server
+	api := humagin.New(r, cfg)
+	v1 := huma.NewGroup(api, "/api/v1")
+	s.rackRoutes(v1)
+	s.installRoutes(v1)
+	s.runRoutes(v1)
+	s.eventRoutes(v1)
+	s.nodeRoutes(v1)
+	systemRoutes(v1)
+	foreign := http.NewCrossOriginProtection()
+	foreign.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeError(w, inventory.Errorf(inventory.Unauthorised, "a page of another site may not change anything here; use the appliance's own page or the command line"))
+	}))
+	return loopbackOnly(foreign.Handler(r))
+}
+
+// loopbackOnly refuses requests for a host name: a foreign page whose name was
+// made to point at 127.0.0.1 (DNS rebinding) must not reach the API. Addresses
+// and localhost cannot be made to point elsewhere.
+func loopbackOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		if net.ParseIP(strings.Trim(host, "[]")) == nil && host != "localhost" {
+			writeError(w, inventory.Errorf(inventory.Invalid, "the appliance is asked for by address or as localhost, not as %q", host))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func headers(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+}
+
+// get and post describe an operation; id is its name in the OpenAPI document.
+func get(id, path, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary}
+}
+
+func post(id, path, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, MaxBodyBytes: maxRequest}
+}
+
+// answer is a JSON body.
+type answer[T any] struct{ Body T }
+
+func reply[T any](v T, err error) (*answer[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &answer[T]{v}, nil
+}
