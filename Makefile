@@ -1,0 +1,55 @@
+# Sandai. `make help` lists what there is to make.
+
+SHELL := /bin/bash -euo pipefail
+.DEFAULT_GOAL := help
+.PHONY: help deps build lint test rack rack-down clean
+
+RACK := .rack
+APPLIANCE := bin/appliance --state $(RACK)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# What the programs call on this host, and what cgo (SQLite) is compiled with.
+PACKAGES := qemu-system-x86 qemu-utils ipxe-qemu seabios openipmi ipmitool mmdebstrap debian-archive-keyring \
+	zstd iproute2 iputils-ping dosfstools mtools e2fsprogs cpio procps util-linux curl gcc libc6-dev
+
+help: ## list what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## install the Debian packages that are needed and missing (as root)
+	@missing=(); for p in $(PACKAGES); do \
+	  [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing+=($$p); done; \
+	if [ $${#missing[@]} -gt 0 ]; then \
+	  echo "installing $${missing[*]}"; \
+	  [ "$$(id -u)" = 0 ] || { echo "run as root: apt-get install $${missing[*]}" >&2; exit 1; }; \
+	  apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends "$${missing[@]}"; \
+	fi
+
+build: ## compile bin/appliance and bin/agent
+	CGO_ENABLED=1 go build -o bin/appliance ./cmd/appliance
+	CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w' -o bin/agent ./cmd/agent
+
+lint: ## check format, go vet and staticcheck
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on:" $$unformatted >&2; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+test: deps build lint ## run every test that needs no full rack
+	go test -race -timeout 25m ./...
+
+rack: deps build ## bring up a virtual rack and make it a cloud; with the rack up and installed, nothing
+	$(APPLIANCE) image build
+	$(APPLIANCE) lab up --dir $(RACK)
+	@$(APPLIANCE) wait --timeout 0s 2>/dev/null || \
+	  $(APPLIANCE) lab exec --dir $(RACK) --detach --log $(RACK)/appliance.log --pidfile $(RACK)/appliance.pid -- $(APPLIANCE) serve
+	@$(APPLIANCE) wait --timeout 1m || { tail -n 20 $(RACK)/appliance.log >&2; exit 3; }
+	$(APPLIANCE) rack import $(RACK)/rack.yaml
+	@$(APPLIANCE) rack install --follow || { s=$$?; echo "make rack goes on where it stopped; the appliance's log is $(RACK)/appliance.log" >&2; exit $$s; }
+	@$(APPLIANCE) rack report
+
+rack-down: ## end the virtual rack and forget it; reports and logs stay in .rack
+	@test -x bin/appliance || $(MAKE) build
+	$(APPLIANCE) lab down --dir $(RACK)
+	@rm -f $(RACK)/sandai.db $(RACK)/sandai.db-wal $(RACK)/sandai.db-shm $(RACK)/keyset.json $(RACK)/openrc $(RACK)/clouds.yaml $(RACK)/appliance.pid
+
+clean: ## remove what was compiled (not the rack, not the caches in /var/cache/sandai)
+	rm -rf bin .test

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"sandai/bmc"
+	"sandai/images"
+	"sandai/installer"
+	"sandai/installer/guide"
+	"sandai/installer/pki"
+	"sandai/inventory"
+	"sandai/inventory/db"
+	"sandai/web"
+)
+
+func newServeCommand() *cobra.Command {
+	var listen, cache string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the appliance",
+		Long: `Run the appliance: the API and page, and for each rack in the inventory DHCP,
+TFTP, HTTP and the agents' endpoint on its provisioning interface. It may be
+stopped or killed at any moment; a run goes on when it is started again.`,
+		Example: "  appliance serve --state /var/lib/sandai",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+			a, err := newAppliance(cmd.Context(), stateDir(cmd), cache, listen, log)
+			if err != nil {
+				return err
+			}
+			defer a.store.Close()
+			return a.run(cmd.Context())
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address of the API and the page; loopback, since there is no sign-in yet")
+	c.Flags().StringVar(&cache, "cache", "/var/cache/sandai", "image store")
+	return c
+}
+
+// appliance is the whole program, wired.
+type appliance struct {
+	log    *slog.Logger
+	store  *db.Store
+	images *images.Store
+	ca     *pki.CA
+	engine *installer.Engine
+	api    net.Listener
+
+	mu     sync.Mutex
+	clouds map[uint]installer.Cloud // by rack
+}
+
+func newAppliance(ctx context.Context, state, cache, listen string, log *slog.Logger) (*appliance, error) {
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	store, err := db.Open(ctx, filepath.Join(state, "sandai.db"), filepath.Join(state, "keyset.json"))
+	if err != nil {
+		return nil, err
+	}
+	a := &appliance{log: log, store: store, clouds: map[uint]installer.Cloud{}}
+	if err := a.wire(ctx, state, cache, listen); err != nil {
+		store.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *appliance) wire(ctx context.Context, state, cache, listen string) (err error) {
+	if a.images, err = images.OpenStore(filepath.Join(cache, "store")); err != nil {
+		return err
+	}
+	if a.ca, err = pki.Load(ctx, a.store); err != nil {
+		return err
+	}
+	g, err := guide.Load("2025.1")
+	if err != nil {
+		return err
+	}
+	handout := installer.Handout{Dir: state}
+	a.engine = installer.New(installer.Config{
+		Store: a.store, Guide: g, Images: a.images, BMCs: a.newBMC, Cloud: a.cloudOf,
+		Signer: a.ca, Log: a.log.With("component", "engine"),
+		ImagesURL: func(r inventory.Rack) string { return fmt.Sprintf("http://%s:%d", addressOf(r), httpPort) },
+		CloudInfo: handout.Info,
+		Done: func(ctx context.Context, r inventory.Rack, run inventory.Run) error {
+			return a.handOut(ctx, handout, r)
+		},
+	})
+	a.api, err = net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("listen for the API: %w (is another appliance running? choose another address with --listen)", err)
+	}
+	return nil
+}
+
+func (a *appliance) newBMC(cfg bmc.Config) (bmc.Controller, error) {
+	cfg.Logger = a.log.With("component", "bmc", "bmc", cfg.Address)
+	return bmc.New(cfg)
+}
+
+func (a *appliance) handOut(ctx context.Context, h installer.Handout, r inventory.Rack) error {
+	if r.Release == inventory.ReleaseDebian {
+		return nil // no cloud, nothing to hand out
+	}
+	password, err := a.store.Secret(ctx, r.ID, installer.AdminSecret)
+	if err != nil {
+		return err
+	}
+	report, err := a.engine.Report(ctx, r.Name)
+	if err != nil {
+		return err
+	}
+	return h.Write(ctx, r, report, password)
+}
+
+// run runs every component; the first to end ends all.
+func (a *appliance) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.engine.Run(ctx) })
+	g.Go(func() error { return serveHTTP(ctx, a.api, a.apiHandler(), nil) })
+	g.Go(func() error { return a.racks(ctx) })
+	a.log.Info("the appliance is up", "api", "http://"+a.api.Addr().String())
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		a.log.Info("the appliance stops")
+		return nil
+	}
+	return err
+}
+
+func (a *appliance) apiHandler() http.Handler {
+	return web.NewAPI(web.Config{Racks: a.store, Runs: a.store, Events: a.store, Installer: a.engine, Power: a.engine})
+}
+
+// racks starts the wire side of each rack as it appears in the inventory.
+func (a *appliance) racks(ctx context.Context) error {
+	wake, cancel := a.store.Subscribe()
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	started := map[uint]bool{}
+	for {
+		racks, err := a.store.Racks(ctx)
+		if err != nil {
+			return err
+		}
+		for _, r := range racks {
+			if started[r.ID] {
+				continue
+			}
+			started[r.ID] = true
+			w, err := a.newWire(r)
+			if err != nil {
+				return err
+			}
+			g.Go(func() error { return w.run(ctx) })
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), g.Wait())
+		case <-wake:
+		}
+	}
+}
+
+// serveHTTP serves until ctx ends, then lets requests finish for a moment.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler, t *tls.Config) error {
+	s := &http.Server{Handler: h, TLSConfig: t, ReadHeaderTimeout: 30 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx }}
+	stop := context.AfterFunc(ctx, func() {
+		c, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if s.Shutdown(c) != nil {
+			s.Close()
+		}
+	})
+	defer stop()
+	var err error
+	if t != nil {
+		err = s.ServeTLS(l, "", "")
+	} else {
+		err = s.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return ctx.Err()
+	}
+	return err
+}
+
+func addressOf(r inventory.Rack) netip.Addr {
+	p, err := netip.ParsePrefix(r.Address)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return p.Addr()
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"golang.org/x/sync/errgroup"
+
+	"sandai/installer"
+	"sandai/installer/cloud"
+	"sandai/installer/guide/kind"
+	"sandai/inventory"
+	"sandai/pxe"
+	"sandai/web"
+)
+
+// Ports on the provisioning address; docs/design.md lists them.
+const (
+	httpPort  = 8069
+	agentPort = 8443
+)
+
+// wire is what one rack's nodes talk to.
+type wire struct {
+	pxe   *pxe.Server
+	agent net.Listener
+	tls   *tls.Config
+	api   agents
+}
+
+func (a *appliance) newWire(r inventory.Rack) (*wire, error) {
+	prefix, err := netip.ParsePrefix(r.Address)
+	if err != nil {
+		return nil, fmt.Errorf("address of rack %s: %w", r.Name, err)
+	}
+	w := &wire{api: agents{a.engine, r.ID}}
+	agentAddr := netip.AddrPortFrom(prefix.Addr(), agentPort)
+	rackSide := boots{a.engine, r.ID}
+	w.pxe = pxe.New(pxe.Config{
+		Interface: r.Interface, Address: prefix, RackID: r.ID, HTTPPort: httpPort,
+		AgentURL: "https://" + agentAddr.String(), CA: a.ca.Certificate(),
+		Node:   func(ctx context.Context, name string) (inventory.Node, error) { return a.store.Node(ctx, r.ID, name) },
+		Logger: a.log.With("component", "pxe", "rack", r.Name),
+	}, rackSide, a.store, a.engine, a.images)
+	cert, err := a.ca.Server(prefix.Addr().AsSlice())
+	if err != nil {
+		return nil, err
+	}
+	w.tls = &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: a.ca.Pool(), ClientAuth: tls.VerifyClientCertIfGiven, MinVersion: tls.VersionTLS13}
+	if w.agent, err = net.Listen("tcp", agentAddr.String()); err != nil {
+		return nil, fmt.Errorf("listen for the agents of rack %s: %w (does interface %s have the address %s?)", r.Name, err, r.Interface, r.Address)
+	}
+	if err := w.pxe.Listen(); err != nil {
+		w.agent.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *wire) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.pxe.Run(ctx) })
+	g.Go(func() error { return serveHTTP(ctx, w.agent, web.NewAgent(w.api), w.tls) })
+	return g.Wait()
+}
+
+// boots and agents bind the engine to one rack.
+type boots struct {
+	e    *installer.Engine
+	rack uint
+}
+
+func (b boots) Decide(ctx context.Context, m inventory.Machine) (inventory.BootDecision, error) {
+	return b.e.Decide(ctx, b.rack, m)
+}
+
+func (b boots) Spend(ctx context.Context, m inventory.Machine) (inventory.BootDecision, error) {
+	return b.e.Spend(ctx, b.rack, m)
+}
+
+type agents struct {
+	e    *installer.Engine
+	rack uint
+}
+
+func (a agents) Enroll(ctx context.Context, r inventory.EnrollRequest) (inventory.EnrollReply, error) {
+	return a.e.Enroll(ctx, a.rack, r)
+}
+
+func (a agents) Poll(ctx context.Context, node string, r inventory.PollRequest) (inventory.PollReply, error) {
+	return a.e.Poll(ctx, a.rack, node, r)
+}
+
+func (a agents) Report(ctx context.Context, node string, r inventory.StepReport) error {
+	return a.e.TakeReport(ctx, a.rack, node, r)
+}
+
+// cloudOf returns the client of a rack's cloud. It is kept, because logging in
+// anew for every step costs an emulated controller seconds.
+func (a *appliance) cloudOf(r inventory.Rack, password string) installer.Cloud {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	c, ok := a.clouds[r.ID]
+	if !ok {
+		c = a.newCloud(r, password)
+		a.clouds[r.ID] = c
+	}
+	return c
+}
+
+func (a *appliance) newCloud(r inventory.Rack, password string) installer.Cloud {
+	cfg := cloud.Config{User: "admin", Password: password, Project: "admin", Region: r.Region,
+		Images: a.images, Slow: r.Slow, Logger: a.log.With("component", "cloud"), Keys: keys{a, r.ID}}
+	for _, n := range r.Nodes {
+		switch n.Role {
+		case inventory.Controller:
+			cfg.Controller, cfg.ControllerAddress, cfg.HasVolumes = n.Name, n.Address, n.VolumeDisk != ""
+			cfg.AuthURL = "http://" + n.Address + ":5000/v3"
+		case inventory.Compute:
+			cfg.Computes = append(cfg.Computes, n.Name)
+		case inventory.NetworkRole:
+			cfg.Networks = append(cfg.Networks, n.Name)
+		}
+	}
+	return cloudSteps{cloud.New(cfg)}
+}
+
+type cloudSteps struct{ c *cloud.Cloud }
+
+func (s cloudSteps) Do(ctx context.Context, a kind.API, progress func(string)) (bool, string, string, error) {
+	r, err := s.c.Do(ctx, a, progress)
+	return r.Changed, r.Summary, r.Output, err
+}
+
+// keys keeps the proof's ssh key sealed with the rack's other secrets.
+type keys struct {
+	a    *appliance
+	rack uint
+}
+
+func (k keys) Ensure(ctx context.Context, name string, gen func() (string, error)) (string, error) {
+	return k.a.store.EnsureSecret(ctx, k.rack, name, gen)
+}
