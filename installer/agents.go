@@ -76,13 +76,13 @@ func (e *Engine) seen(ctx context.Context, rackID uint, node string, req invento
 	if subtle.ConstantTimeCompare([]byte(want), []byte(req.InstallNonce)) != 1 {
 		return inventory.Errorf(inventory.Unauthorised, "%s runs an older installation than the one under way", node)
 	}
-	if _, err := e.store.UpdateNode(ctx, rackID, node, func(n *inventory.Node) error {
+	// State and event in one transaction: a node that is installed without the
+	// event would keep its boot step waiting for ever.
+	_, err = e.store.UpdateNode(ctx, rackID, node, func(n *inventory.Node) error {
 		setState(n, inventory.Installed, "")
 		return nil
-	}); err != nil {
-		return err
-	}
-	return e.Record(ctx, inventory.Event{Type: inventory.EventInstalled, Node: node, Text: "the installed system of " + node + " reported with its install nonce"})
+	}, inventory.Event{Time: time.Now(), Type: inventory.EventInstalled, Node: node, Text: "the installed system of " + node + " reported with its install nonce"})
+	return err
 }
 
 // tasks lists the steps that wait for this agent. A step that is running but

@@ -39,7 +39,7 @@ func TestKilledAnywhere(t *testing.T) {
 // runOnce runs a whole installation; with kill > 0 the engine is ended once that
 // many events are stored. It returns how many events there were.
 func runOnce(t *testing.T, kill int) int {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	w := newWorld(t)
 	stop := w.start(ctx)
@@ -51,7 +51,7 @@ func runOnce(t *testing.T, kill int) int {
 	for {
 		evs, err := w.store.Events(ctx, 0, 10000)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatal(err, w.unfinished(1))
 		}
 		if !killed && len(evs) >= kill {
 			stop()
@@ -60,7 +60,7 @@ func runOnce(t *testing.T, kill int) int {
 		}
 		run, err = w.store.Run(ctx, run.ID)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatal(err, w.unfinished(run.ID))
 		}
 		if run.State != inventory.RunActive {
 			break
@@ -136,6 +136,20 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	return &world{t: t, store: s, ca: ca, rack: r}
+}
+
+// unfinished lists the steps that are not done, for a failure's message.
+func (w *world) unfinished(run uint) (out []string) {
+	steps, err := w.store.Steps(context.Background(), run)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, s := range steps {
+		if s.State != inventory.StepDone {
+			out = append(out, fmt.Sprintf("%s %s needs %v", s.Key, s.State, s.Needs))
+		}
+	}
+	return out
 }
 
 func (w *world) engine() *installer.Engine {
