@@ -99,8 +99,8 @@ func (s *session) bootstrap(ctx context.Context, j *journal, work string, r root
 		return err
 	}
 	// The base is written to below the tools' layer, which is not mounted then.
-	grub := s.toolCell(r, filepath.Join(work, "g"), mount{r.base, "/media"})
-	return s.script(ctx, j, grub, "grub.sh")
+	grub := s.toolCell(r, filepath.Join(work, "g"), mount{filepath.Join(r.base, bootDir), "/media"})
+	return s.script(ctx, j, grub, "grub.sh", rootLabel)
 }
 
 // mmdebstrap unpacks the base packages into a new root.
@@ -235,22 +235,25 @@ func (s *session) base(ctx context.Context) (inventory.Image, error) {
 		if err != nil {
 			return artefact{}, err
 		}
-		return s.seal(ctx, j, r, work, NameBase, key, []string{r.base})
+		return s.seal(ctx, j, r, work, NameBase, key, rootLabel, []string{r.base})
 	})
 }
 
-// rootLabel is how initramfs and boot loader find the root file system.
+// rootLabel is how initramfs and boot loader find a node's root file system.
 const rootLabel = "sandai-root"
 
-// seal makes an ext4 image of a tree.
-func (s *session) seal(ctx context.Context, j *journal, r roots, work, name, key string, tree []string) (artefact, error) {
+// bootDir is where an image has boot.img, core.img and cmdline.
+const bootDir = "usr/lib/sandai/boot"
+
+// seal makes an ext4 image of a tree, given as layers.
+func (s *session) seal(ctx context.Context, j *journal, r roots, work, name, key, label string, tree []string) (artefact, error) {
 	out := filepath.Join(work, "out")
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return artefact{}, err
 	}
 	c := s.toolCell(r, filepath.Join(work, "seal"), mount{out, "/media"})
 	c.image = tree
-	if err := s.script(ctx, j, c, "seal.sh", name, s.epoch(), uuidOf(key, "uuid"), uuidOf(key, "hash seed"), rootLabel); err != nil {
+	if err := s.script(ctx, j, c, "seal.sh", name, s.epoch(), uuidOf(key, "uuid"), uuidOf(key, "hash seed"), label); err != nil {
 		return artefact{}, err
 	}
 	return artefact{path: filepath.Join(out, name), format: "raw", compression: "zstd"}, nil

@@ -2,7 +2,6 @@ package images
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -133,8 +132,4 @@ func guestPath(p string) string {
 		return path.Join("lib/x86_64-linux-gnu", path.Base(p))
 	}
 	return path.Join("bin", path.Base(p))
-}
-
-func (s *session) guestDebian(ctx context.Context) (inventory.Image, error) {
-	return inventory.Image{}, errors.New("not written yet")
 }

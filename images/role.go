@@ -45,6 +45,6 @@ func (s *session) role(ctx context.Context, spec RoleSpec) (inventory.Image, err
 		if err := s.script(ctx, j, c, "clean.sh", s.epoch()); err != nil {
 			return artefact{}, err
 		}
-		return s.seal(ctx, j, r, work, spec.Name, key, []string{r.base, layer})
+		return s.seal(ctx, j, r, work, spec.Name, key, rootLabel, []string{r.base, layer})
 	})
 }
