@@ -16,7 +16,7 @@ const guestLabel = "guest-root"
 
 // guestDebian is the base with cloud-init, as a disk that starts by itself.
 func (s *session) guestDebian(ctx context.Context) (inventory.Image, error) {
-	key := keyOf(NameGuestDebian, s.baseKey(), file("guest-debian.sh"))
+	key := keyOf(NameGuestDebian, s.baseKey(), file("guest-debian.sh"), "layout 2")
 	return s.image(ctx, NameGuestDebian, key, func(ctx context.Context, j *journal, work string) (artefact, error) {
 		r, err := s.roots()
 		if err != nil {
@@ -89,6 +89,7 @@ func biosDisk(disk, boot, core, root string) error {
 	if len(mbr) != 512 || len(stage) > gap-512 {
 		return fmt.Errorf("GRUB's images have %d and %d bytes, and want 512 and at most %d", len(mbr), len(stage), gap-512)
 	}
+	clear(mbr[446:510]) // boot.img has code for floppies where the partitions are listed
 	entry := mbr[446:462]
 	copy(entry, []byte{0x80, 0xfe, 0xff, 0xff, 0x83, 0xfe, 0xff, 0xff}) // active, Linux, no cylinders
 	binary.LittleEndian.PutUint32(entry[8:], gap/512)
