@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"sandai/inventory"
@@ -56,7 +57,11 @@ func NewClient(c ClientConfig) (*Client, error) {
 		// The standard check would use the wrong clock; verifyUndated repeats
 		// it whole at a time within the certificate's own dates.
 		conf.InsecureSkipVerify = true
-		conf.VerifyConnection = verifyUndated(pool)
+		u, err := url.Parse(c.URL)
+		if err != nil || u.Hostname() == "" {
+			return nil, fmt.Errorf("the appliance's address %q is no URL", c.URL)
+		}
+		conf.VerifyConnection = verifyUndated(pool, u.Hostname())
 	}
 	t := &http.Transport{
 		TLSClientConfig:       conf,
@@ -69,10 +74,12 @@ func NewClient(c ClientConfig) (*Client, error) {
 	return &Client{url: c.URL, http: &http.Client{Transport: t}}, nil
 }
 
-func verifyUndated(roots *x509.CertPool) func(tls.ConnectionState) error {
+// verifyUndated checks chain and name. The name is not taken from the connection,
+// which does not know it when it is an IP address.
+func verifyUndated(roots *x509.CertPool, name string) func(tls.ConnectionState) error {
 	return func(s tls.ConnectionState) error {
 		leaf := s.PeerCertificates[0]
-		opts := x509.VerifyOptions{Roots: roots, DNSName: s.ServerName, CurrentTime: time.Now(), Intermediates: x509.NewCertPool()}
+		opts := x509.VerifyOptions{Roots: roots, DNSName: name, CurrentTime: time.Now(), Intermediates: x509.NewCertPool()}
 		for _, c := range s.PeerCertificates[1:] {
 			opts.Intermediates.AddCert(c)
 		}

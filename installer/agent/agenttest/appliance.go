@@ -206,12 +206,17 @@ func (a *Appliance) final(t inventory.Task) (inventory.StepReport, bool) {
 	return inventory.StepReport{}, false
 }
 
-// Give hands a task out.
-func (a *Appliance) Give(t inventory.Task) { a.change(func() { a.tasks = append(a.tasks, t) }) }
+// Give hands a task out, in place of earlier attempts at it.
+func (a *Appliance) Give(t inventory.Task) {
+	a.change(func() {
+		a.tasks = append(slices.DeleteFunc(a.tasks, func(o inventory.Task) bool { return o.Key == t.Key }), t)
+	})
+}
 
 // HandOut answers the next poll with a task even if its key is in work.
 func (a *Appliance) HandOut(t inventory.Task) {
-	a.change(func() { a.tasks, a.forced = append(a.tasks, t), append(a.forced, t) })
+	a.Give(t)
+	a.change(func() { a.forced = append(a.forced, t) })
 }
 
 // Forget takes the reports of a key back, as if they had never arrived.

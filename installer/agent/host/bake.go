@@ -17,12 +17,15 @@ import (
 // image that is being built, in order, and stops at the first failure. It starts
 // MariaDB as soon as a task may want it and shuts it down cleanly at the end, so
 // that the database can be sealed into the image. One line a step goes to log.
-func Bake(ctx context.Context, plan io.Reader, log io.Writer) (err error) {
+func Bake(ctx context.Context, plan io.Reader, log io.Writer) error {
+	return bake(ctx, plan, log, &hostsFile{path: "/etc/hosts"})
+}
+
+func bake(ctx context.Context, plan io.Reader, log io.Writer, hosts *hostsFile) (err error) {
 	var tasks []inventory.Task
 	if err := json.NewDecoder(plan).Decode(&tasks); err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}
-	hosts := hostsFile{path: "/etc/hosts"}
 	db := &database{log: log}
 	defer func() { err = errors.Join(err, db.stop(), hosts.restore()) }()
 	for i, t := range tasks {

@@ -2,76 +2,94 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
 )
 
-// Systemd is Units by the system's service manager, over its private socket:
-// that needs no D-Bus daemon, which a step may be restarting. Each call opens
-// its own connection, so that an upgrade of systemd cannot leave a dead one.
+// Systemd is the system's service manager, reached over its private socket: that
+// needs no D-Bus daemon, which a step may be restarting.
 type Systemd struct{}
 
-func connect(ctx context.Context) (*dbus.Conn, error) {
+// Open connects. A connection is kept no longer than a command takes, because
+// systemd tells every one of all that it does.
+func (Systemd) Open(ctx context.Context) (Manager, error) {
 	conn, err := dbus.NewSystemdConnectionContext(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reach systemd: %w", err)
 	}
-	return conn, nil
+	return &manager{conn}, nil
 }
 
-// Start starts a oneshot unit without waiting for it.
-func (Systemd) Start(ctx context.Context, unit, description string, command []string) error {
-	conn, err := connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
+type manager struct{ conn *dbus.Conn }
+
+func (m *manager) Close() { m.conn.Close() }
+
+func (m *manager) Start(ctx context.Context, unit, description string, command []string) (<-chan string, error) {
 	props := []dbus.Property{
 		dbus.PropDescription(description),
 		dbus.PropType("oneshot"),
 		dbus.PropRemainAfterExit(true),
 		dbus.PropExecStart(command, false),
-		// The step has its own limit; the cloud's packages set the manager's default.
+		// The step has a limit of its own, whatever the manager's default is.
 		{Name: "TimeoutStartUSec", Value: godbus.MakeVariant(uint64(math.MaxUint64))},
 	}
-	if _, err := conn.StartTransientUnitContext(ctx, unit, "fail", props, nil); err != nil {
-		return fmt.Errorf("start the unit %s: %w", unit, err)
+	ended := make(chan string, 1)
+	_, err := m.conn.StartTransientUnitContext(ctx, unit, "fail", props, ended)
+	var e godbus.Error
+	if errors.As(err, &e) && e.Name == "org.freedesktop.systemd1.UnitExists" {
+		return nil, errUnitExists
 	}
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("start the unit %s: %w", unit, err)
+	}
+	return ended, nil
 }
 
-// State asks for the unit's properties (org.freedesktop.systemd1(5)).
-func (Systemd) State(ctx context.Context, unit string) (UnitState, error) {
-	conn, err := connect(ctx)
+// State asks for single properties (org.freedesktop.systemd1(5)): all of them
+// together cost an emulated machine a noticeable time.
+func (m *manager) State(ctx context.Context, unit string) (UnitState, error) {
+	get := func(iface, name string) (any, error) {
+		p, err := m.conn.GetUnitTypePropertyContext(ctx, unit, iface, name)
+		if err != nil {
+			return nil, fmt.Errorf("ask systemd about %s: %w", unit, err)
+		}
+		return p.Value.Value(), nil
+	}
+	active, err := get("Unit", "ActiveState")
 	if err != nil {
 		return UnitState{}, err
 	}
-	defer conn.Close()
-	p, err := conn.GetAllPropertiesContext(ctx, unit)
-	if err != nil {
-		return UnitState{}, fmt.Errorf("ask systemd about %s: %w", unit, err)
+	switch active {
+	case "active", "failed": // a oneshot unit is "activating" as long as it works
+	case "inactive": // so is a unit that does not exist
+		return UnitState{}, nil
+	default:
+		return UnitState{Exists: true}, nil
 	}
-	return stateOf(p), nil
+	var v [3]any
+	for i, name := range []string{"ExecMainCode", "ExecMainStatus", "Result"} {
+		if v[i], err = get("Service", name); err != nil {
+			return UnitState{}, err
+		}
+	}
+	how, _ := v[0].(int32)
+	status, _ := v[1].(int32)
+	result, _ := v[2].(string)
+	return endState(how, status, result), nil
 }
 
-func stateOf(p map[string]any) UnitState {
-	if p["LoadState"] != "loaded" {
-		return UnitState{}
-	}
-	st := UnitState{Exists: true}
-	st.Ended = p["ActiveState"] == "failed" || p["ActiveState"] == "active" && p["SubState"] == "exited"
-	status, _ := p["ExecMainStatus"].(int32)
-	how, _ := p["ExecMainCode"].(int32)
-	switch how {
-	case 0: // never ran
-		if result, _ := p["Result"].(string); st.Ended && result != "success" {
-			st.Broken, st.Code = result, -1
-		}
-	case 1: // CLD_EXITED, waitid(2)
+// endState translates a unit's end; how is si_code of waitid(2), 0 when the
+// command never ran.
+func endState(how, status int32, result string) UnitState {
+	st := UnitState{Exists: true, Ended: true}
+	switch {
+	case how == 0 && result != "success":
+		st.Code, st.Broken = -1, result
+	case how <= 1: // CLD_EXITED
 		st.Code = int(status)
 	default:
 		st.Code = 128 + int(status)
@@ -79,24 +97,17 @@ func stateOf(p map[string]any) UnitState {
 	return st
 }
 
-// Stop stops the unit and forgets that it failed.
-func (Systemd) Stop(ctx context.Context, unit string) error {
-	conn, err := connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
+func (m *manager) Stop(ctx context.Context, unit string) error {
 	done := make(chan string, 1)
-	if _, err := conn.StopUnitContext(ctx, unit, "replace", done); err == nil {
+	if _, err := m.conn.StopUnitContext(ctx, unit, "replace", done); err == nil {
 		select {
 		case <-done:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-	} else if !strings.Contains(err.Error(), "not loaded") {
-		return fmt.Errorf("stop the unit %s: %w", unit, err)
 	}
-	// A unit that ended well is forgotten by the stop; only a failed one is left.
-	_ = conn.ResetFailedUnitContext(ctx, unit)
+	// A unit that ended well is forgotten with the stop; only a failed one is left,
+	// and that it is "not loaded" any more is what is wanted.
+	_ = m.conn.ResetFailedUnitContext(ctx, unit)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,8 +56,11 @@ func TestDeployInQEMU(t *testing.T) {
 		return r
 	}
 	r := do("inspect", `{}`, inventory.StepDone)
-	if h := r.Hardware; h == nil || len(h.Disks) != 1 || h.Disks[0].Serial != "system-1" || len(h.NICs) != 2 || !h.NICs[0].Link || len(h.Disks[0].Contents) == 0 {
+	if h := r.Hardware; h == nil || len(h.Disks) != 1 || h.Disks[0].Serial != "system-1" || len(h.NICs) != 2 || h.Virt != "svm" || len(h.Disks[0].Contents) == 0 {
 		t.Fatalf("hardware: %+v", h)
+	}
+	if i := slices.IndexFunc(r.Hardware.NICs, func(n inventory.NICInfo) bool { return n.MAC == "52:54:00:77:00:01" }); i < 0 || !r.Hardware.NICs[i].Link || r.Hardware.NICs[i].Driver != "virtio_net" {
+		t.Fatalf("NICs: %+v", r.Hardware.NICs)
 	}
 	do("wipe", `{"disk":"system-1","erase":false,"run":"r"}`, inventory.StepFailed) // it holds an old file system
 	do("wipe", `{"disk":"other","erase":true,"run":"r"}`, inventory.StepFailed)
@@ -89,7 +93,7 @@ func (m *machine) installed(do func(kind, spec string, want inventory.StepState)
 	ok := func(script, unless string) string {
 		return fmt.Sprintf(`{"run":["/bin/sh","-c",%q],"creates":%q}`, script, unless)
 	}
-	r := do("command", ok(`hostname; ip -br address; df -m /; systemctl is-enabled sandai-agent; echo "cost $5 ${HOME}" >&2; id -un; touch /run/one`, "/run/one"), inventory.StepDone)
+	r := do("command", ok(`hostname; ip -br address; df -m /; systemctl is-enabled sandai-agent; systemd-analyze blame | head -20; systemd-analyze critical-chain sandai-agent.service; echo "cost $5 ${HOME}" >&2; id -un; touch /run/one`, "/run/one"), inventory.StepDone)
 	for _, want := range []string{"n1", "mgmt0", "10.0.2.15/24", "provider0"} {
 		if !strings.Contains(r.Stdout, want) {
 			m.t.Errorf("the installed system's facts lack %q:\n%s", want, r.Stdout)

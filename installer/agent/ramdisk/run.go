@@ -20,6 +20,9 @@ const (
 	keepDir = "/run/sandai"
 )
 
+// fileSystems and what they need without modules.dep saying so.
+var fileSystems = []string{"crc32c_generic", "ext4", "nls_cp437", "nls_ascii", "nls_iso8859_1", "nls_utf8", "vfat"}
+
 // Run is the agent proper. It ends with ctx, or with an error that PID 1 shows
 // before it starts Run again.
 func Run(ctx context.Context) error {
@@ -46,10 +49,11 @@ func run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	drv.scan()
-	drv.load("crc32c_generic", "ext4", "nls_cp437", "nls_ascii", "nls_iso8859_1", "nls_utf8", "vfat", "ipmi_si", "ipmi_devintf")
 	if err := bringUp(ctx, log, drv, p.mac, p.address); err != nil {
 		return err
 	}
+	go drv.load(fileSystems...)            // later needed, and no device asks for them
+	go drv.load("ipmi_si", "ipmi_devintf") // looking for a BMC takes a second
 	id, err := identity(ctx, log, p)
 	if err != nil {
 		return err

@@ -112,6 +112,7 @@ func (d *deployer) onRoot(ctx context.Context, selector, label string, flags uin
 	if err != nil {
 		return err
 	}
+	d.drivers.load(fileSystems...)
 	if err := os.MkdirAll(rootMount, 0o700); err != nil {
 		return err
 	}
