@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"sandai/inventory"
 )
 
 // maxIPMIPassword: IPMI 2.0 allows 20 bytes (§22.30), but many BMCs keep only
@@ -109,6 +111,9 @@ func (r *reader) appliance(p *plan) {
 }
 
 func (r *reader) roles(f *file) {
+	if f.Release == inventory.ReleaseDebian {
+		return // no cloud: any nodes will do
+	}
 	count := map[string]int{}
 	for _, n := range f.Nodes {
 		count[n.Role]++

@@ -57,7 +57,7 @@ const (
 // expected says what each field takes, without the indexes of lists.
 var expected = map[string]string{
 	"rack":                          wantLabel,
-	"release":                       `the OpenStack release that this Sandai installs: "2025.1"`,
+	"release":                       `the OpenStack release that this Sandai installs: "2025.1", or "debian-13" for Debian without a cloud`,
 	"region":                        `a Keystone region of letters, digits, ".", "_" and "-", like RegionOne`,
 	"interface":                     `the appliance's network interface on the provisioning network, at most 15 characters, like br-mgmt`,
 	"address":                       `the appliance's own address on the provisioning network with its prefix, like 10.77.0.1/24`,

@@ -12,10 +12,12 @@ import (
 
 	"github.com/go-playground/validator/v10"
 	"golang.org/x/crypto/ssh"
+
+	"sandai/inventory"
 )
 
-// releases are those that the install guide is compiled for.
-var releases = map[string]bool{"2025.1": true}
+// releases are those that the install guide is compiled for, and Debian alone.
+var releases = map[string]bool{"2025.1": true, inventory.ReleaseDebian: true}
 
 var (
 	labelForm     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
