@@ -179,6 +179,22 @@ func (r *rig) tryGet(path string, into any) error {
 	return json.Unmarshal(body, into)
 }
 
+// events pages through all events; the API gives at most 500 at once.
+func (r *rig) events() (all []inventory.Event) {
+	for {
+		var page []inventory.Event
+		after := uint(0)
+		if len(all) > 0 {
+			after = all[len(all)-1].ID
+		}
+		r.get(fmt.Sprintf("events?limit=500&after=%d", after), &page)
+		if len(page) == 0 {
+			return all
+		}
+		all = append(all, page...)
+	}
+}
+
 func (r *rig) rackState() (out inventory.Rack) {
 	r.get("racks/"+r.rack.Name(), &out)
 	return out
@@ -230,8 +246,7 @@ func (r *rig) wait(what string, limit time.Duration, done func() bool) {
 // killed in between.
 func (r *rig) oncePerStep() {
 	r.Helper()
-	var evs []inventory.Event
-	r.get("events?limit=1000", &evs)
+	evs := r.events()
 	done := map[string]int{}
 	for _, e := range evs {
 		if e.Type == inventory.EventStep && strings.HasSuffix(e.Text, " done") {
@@ -270,7 +285,7 @@ func (r *rig) noSecrets() {
 		r.Fatal(err)
 	}
 	found := map[string]string{"the appliance's log": string(log), "the console": r.console()}
-	for _, path := range []string{"racks", "racks/" + r.rack.Name(), "racks/" + r.rack.Name() + "/plan", "racks/" + r.rack.Name() + "/report", "events?limit=1000"} {
+	for _, path := range []string{"racks", "racks/" + r.rack.Name(), "racks/" + r.rack.Name() + "/plan", "racks/" + r.rack.Name() + "/report", "events?limit=500"} {
 		var v any
 		r.get(path, &v)
 		b, err := json.Marshal(v)

@@ -12,6 +12,10 @@ system_info:
   network:
     renderers: [networkd]
 EOF
+# The list above is right: do not guess from what is there early in the boot, when
+# the CD-ROM with the config drive has often not turned up yet.
+echo 'policy: enabled' >/etc/cloud/ds-identify.cfg
+printf 'sr_mod\nisofs\n' >/etc/modules-load.d/config-drive.conf
 # cloud-init makes the host keys.
 rm -r /etc/systemd/system/sshd-keygen.service.d
 ln -s /dev/null /etc/systemd/system/sshd-keygen.service
