@@ -87,7 +87,7 @@ func (m *modules) closure(names []string) ([]string, error) {
 			return fmt.Errorf("module %s of Linux %s needs itself", name, m.version)
 		}
 		if m.paths[name] == "" {
-			return fmt.Errorf("Linux %s has no module %s, which %s asks for: was it renamed?", m.version, name, by)
+			return fmt.Errorf("no module %s in Linux %s, though %s asks for it: was it renamed?", name, m.version, by)
 		}
 		state[name] = 1
 		// depmod lists the closest first; the order of loading is from the end.

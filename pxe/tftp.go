@@ -49,7 +49,7 @@ func (s *Server) serveTFTP(ctx context.Context, name string, rf readerFrom) erro
 		return fmt.Errorf("%d transfers are running, that is all; try again", maxTransfers)
 	}
 	// Some PXE ROMs end the name with 0xff bytes, some begin it with a slash.
-	name = strings.TrimLeft(strings.TrimRight(name, "\xff"), "/")
+	name = strings.TrimLeft(unpad(name), "/")
 	f, size, err := s.openTFTP(ctx, name, m)
 	if err != nil {
 		s.events.refused(ctx, "", m.MAC, fmt.Sprintf("TFTP: %s asked for %q: %v", peer, shorten(name), err))
@@ -128,4 +128,12 @@ func shorten(text string) string {
 		return text[:64] + "…"
 	}
 	return text
+}
+
+// unpad takes off the 0xff bytes with which some firmware fills the name up.
+func unpad(name string) string {
+	for strings.HasSuffix(name, "\xff") {
+		name = name[:len(name)-1]
+	}
+	return name
 }

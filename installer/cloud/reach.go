@@ -198,7 +198,7 @@ func (c *Cloud) pathMTU(ctx context.Context, nc *gophercloud.ServiceClient, g gu
 		return "", fmt.Errorf("read the MTU of the network of %s: %w", g.name, err)
 	}
 	if n.MTU == 0 {
-		return "", fmt.Errorf("Neutron does not say the MTU of the network of %s; enable its net-mtu extension", g.name)
+		return "", fmt.Errorf("no word from Neutron of the MTU of the network of %s; enable its net-mtu extension", g.name)
 	}
 	for try := 1; ; try++ {
 		_, err := c.ping(ctx, g.fip.FloatingIP, n.MTU-ipICMP)
