@@ -146,7 +146,7 @@ func (c *Cloud) attach(ctx context.Context, cc, vc *gophercloud.ServiceClient, v
 		case v.Status == "in-use":
 			return false, "", fmt.Errorf("volume %s is attached to another server; detach it and run the step again", v.Name)
 		case v.Status == "available" && !known && asked == attachTries:
-			return false, "", fmt.Errorf("attaching volume %s to %s was given up by Nova %d times; see nova-compute's log on %s (iscsiadm) and tgt's on the controller", v.Name, g.name, asked, g.node)
+			return false, "", fmt.Errorf("volume %s: Nova gave up attaching it to %s %d times; see nova-compute's log on %s (iscsiadm) and tgt's on the controller", v.Name, g.name, asked, g.node)
 		case v.Status == "available" && !known:
 			asked++
 			if _, err := volumeattach.Create(ctx, cc, g.id, volumeattach.CreateOpts{VolumeID: volume}).Extract(); err != nil {
