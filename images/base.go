@@ -114,8 +114,9 @@ func (s *session) mmdebstrap(ctx context.Context, j *journal, work, debs, root s
 	if err != nil {
 		return err
 	}
-	// In a mount namespace of its own, so that the cache is not left mounted.
-	args := []string{"unshare", "--mount", "--propagation", "private", "mmdebstrap", "--mode=root", "--variant=minbase",
+	// In namespaces of its own, so that the cache is not left mounted and nothing
+	// goes on when it is interrupted.
+	args := []string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "mmdebstrap", "--mode=root", "--variant=minbase",
 		"--architectures=amd64", "--format=directory", "--include=" + strings.Join(basePackages, ","),
 		"--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
 		"--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/info/*",

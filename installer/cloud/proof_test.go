@@ -140,7 +140,7 @@ func TestWrongKey(t *testing.T) {
 		}
 	}
 	c.cfg.Keys = &memKeys{}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	_, err := c.Do(ctx, proof("ssh"), nil)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "unable to authenticate") {

@@ -175,10 +175,11 @@ func (c *Cloud) poll(ctx context.Context, what string, progress func(string), lo
 	seen := ""
 	for wait := c.pollMin; ; wait = min(wait*3/2, c.pollMax) {
 		done, state, err := look()
-		if err != nil && ctx.Err() == nil {
+		if err != nil && !over(ctx) {
 			return err
 		}
-		if state != "" && state != seen && (ctx.Err() == nil || done || seen == "") {
+		// What a look sees when its time is cut short is no state of the cloud's.
+		if state != "" && state != seen && (!over(ctx) || done || seen == "") {
 			seen = state
 			progress(fmt.Sprintf("%s: %s, +%s", what, state, seconds(time.Since(begin))))
 		}
@@ -193,4 +194,11 @@ func (c *Cloud) poll(ctx context.Context, what string, progress func(string), lo
 		case <-t.C:
 		}
 	}
+}
+
+// over reports whether ctx has ended or its deadline has passed; a socket's own
+// deadline may fire a moment before ctx does.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
