@@ -39,8 +39,12 @@ func (a *appliance) newWire(r inventory.Rack) (*wire, error) {
 	w := &wire{api: agents{a.engine, r.ID}}
 	agentAddr := netip.AddrPortFrom(prefix.Addr(), agentPort)
 	rackSide := boots{a.engine, r.ID}
+	gateway, err := gatewayOf(r)
+	if err != nil {
+		return nil, err
+	}
 	w.pxe = pxe.New(pxe.Config{
-		Interface: r.Interface, Address: prefix, RackID: r.ID, HTTPPort: httpPort,
+		Interface: r.Interface, Address: prefix, Gateway: gateway, RackID: r.ID, HTTPPort: httpPort,
 		AgentURL: "https://" + agentAddr.String(), CA: a.ca.Certificate(),
 		Node:   func(ctx context.Context, name string) (inventory.Node, error) { return a.store.Node(ctx, r.ID, name) },
 		Logger: a.log.With("component", "pxe", "rack", r.Name),
@@ -58,6 +62,20 @@ func (a *appliance) newWire(r inventory.Rack) (*wire, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// gatewayOf is the router of the provisioning network, the zero Addr when the
+// rack has none.
+func gatewayOf(r inventory.Rack) (netip.Addr, error) {
+	n := r.Network(inventory.Provisioning)
+	if n == nil || n.Gateway == "" {
+		return netip.Addr{}, nil
+	}
+	a, err := netip.ParseAddr(n.Gateway)
+	if err != nil {
+		return a, fmt.Errorf("gateway of rack %s: %w", r.Name, err)
+	}
+	return a, nil
 }
 
 func (w *wire) run(ctx context.Context) error {
