@@ -3,6 +3,7 @@ package installer
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -78,7 +79,7 @@ func (e *Engine) PowerState(ctx context.Context, rack, node string) (string, err
 		return "", err
 	}
 	s, err := c.PowerState(ctx)
-	return string(s), err
+	return string(s), coded(err)
 }
 
 // SetPower carries out on, off, soft, cycle or reset through a node's BMC.
@@ -87,7 +88,7 @@ func (e *Engine) SetPower(ctx context.Context, rack, node, op string) error {
 	if err != nil {
 		return err
 	}
-	return c.SetPower(ctx, bmc.PowerOp(op))
+	return coded(c.SetPower(ctx, bmc.PowerOp(op)))
 }
 
 // Console opens a node's serial console over its BMC.
@@ -96,5 +97,18 @@ func (e *Engine) Console(ctx context.Context, rack, node string) (io.ReadWriteCl
 	if err != nil {
 		return nil, err
 	}
-	return c.Console(ctx)
+	console, err := c.Console(ctx)
+	return console, coded(err)
+}
+
+// coded sorts what a BMC has against a command for those who asked: bmc knows
+// nothing of the inventory's codes.
+func coded(err error) error {
+	switch {
+	case errors.Is(err, bmc.ErrAuth):
+		return inventory.Errorf(inventory.Invalid, "%w", err)
+	case errors.Is(err, bmc.ErrUnreachable), errors.Is(err, bmc.ErrNoEffect):
+		return inventory.Errorf(inventory.Unavailable, "%w", err)
+	}
+	return err
 }
