@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -18,6 +19,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"sandai/images"
 	"sandai/lab"
 )
 
@@ -43,7 +45,7 @@ there too (lab exec); its page and API are carried to the host (the file url in 
 }
 
 func labUp(dir *string) *cobra.Command {
-	var name, nodes, kernel string
+	var name, nodes, kernel, cache string
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the rack up; on a rack that is up, change nothing",
@@ -59,6 +61,9 @@ wanted, memory_mb, vcpus, system_gb and volume_gb.`,
 			machines, err := readMachines(nodes)
 			if err != nil {
 				return err
+			}
+			if kernel == "" {
+				kernel = deployKernel(cache)
 			}
 			r, err := lab.Up(cmd.Context(), lab.Options{Dir: *dir, Name: name, Machines: machines, Kernel: kernel, Log: slog.Default()})
 			if err != nil {
@@ -81,8 +86,23 @@ wanted, memory_mb, vcpus, system_gb and volume_gb.`,
 	}
 	c.Flags().StringVar(&name, "name", "demo", "the rack's name; its namespace is sandai-NAME")
 	c.Flags().StringVar(&nodes, "nodes", "", "file with the machines (default: the three of the install guide)")
-	c.Flags().StringVar(&kernel, "kernel", "", "kernel for the trial start under KVM (default: the newest in /boot)")
+	c.Flags().StringVar(&kernel, "kernel", "", "kernel for the trial start under KVM (default: the store's deploy kernel, else the newest in /boot)")
+	cacheFlag(c, &cache)
 	return c
+}
+
+// deployKernel is the kernel that the machines will boot, if it is built: the
+// best one to try KVM with. "" leaves the choice to the lab.
+func deployKernel(cache string) string {
+	s, err := images.OpenStore(filepath.Join(cache, "store"))
+	if err != nil {
+		return ""
+	}
+	img, err := s.Get(images.NameKernel)
+	if err != nil {
+		return ""
+	}
+	return s.Path(img.Digest)
 }
 
 func readMachines(path string) ([]lab.Machine, error) {
