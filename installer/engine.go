@@ -18,6 +18,8 @@ type Config struct {
 	Cloud  func(r inventory.Rack, adminPassword string) Cloud
 	Signer Signer
 	Log    *slog.Logger
+	// Host says what the appliance runs on, for reports: "2 × Intel Xeon, 23.5 GiB".
+	Host string
 	// ImagesURL is where nodes fetch images, "http://10.77.0.1:8069", for a rack.
 	ImagesURL func(r inventory.Rack) string
 	// CloudInfo says where an installed rack's cloud is and where its passwords are.

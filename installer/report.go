@@ -22,7 +22,7 @@ func (e *Engine) Report(ctx context.Context, name string) (inventory.Report, err
 	if err != nil {
 		return inventory.Report{}, err
 	}
-	r := inventory.Report{Rack: rack.Name, Run: run, Phases: phaseTimes(steps), Proof: proofResults(steps)}
+	r := inventory.Report{Rack: rack.Name, Run: run, Phases: phaseTimes(steps), Proof: proofResults(steps), Machine: measuredOn(rack.Nodes, e.Host)}
 	end := time.Now()
 	if run.Ended != nil {
 		end = *run.Ended

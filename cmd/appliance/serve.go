@@ -95,7 +95,7 @@ func (a *appliance) wire(ctx context.Context, state, cache, listen string) (err 
 	handout := installer.Handout{Dir: state}
 	a.engine = installer.New(installer.Config{
 		Store: a.store, Guide: g, Images: a.images, BMCs: a.newBMC, Cloud: a.cloudOf,
-		Signer: a.ca, Log: a.log.With("component", "engine"),
+		Signer: a.ca, Host: hostName(ctx), Log: a.log.With("component", "engine"),
 		ImagesURL: func(r inventory.Rack) string { return fmt.Sprintf("http://%s:%d", addressOf(r), httpPort) },
 		CloudInfo: handout.Info,
 		Done: func(ctx context.Context, r inventory.Rack, run inventory.Run) error {
