@@ -36,11 +36,14 @@ type PollRequest struct {
 	Running []string `json:"running"`
 	// InstallNonce is what the seed step wrote; only the installed system sends it.
 	InstallNonce string `json:"install_nonce,omitempty"`
+	// Calls says that this agent answers calls; older ones are given none.
+	Calls bool `json:"calls,omitempty"`
 }
 
-// PollReply lists tasks that may start now, side by side.
+// PollReply lists tasks that may start now, side by side, and calls to answer.
 type PollReply struct {
 	Tasks []Task `json:"tasks"`
+	Calls []Call `json:"calls,omitempty"`
 }
 
 // Task is a step as the agent gets it: Spec with every ${…} resolved.

@@ -62,6 +62,9 @@ type Config struct {
 	Events    Events
 	Installer Installer
 	Power     Power
+	Cloud     Cloud
+	Calls     Calls
+	Sensors   Sensors
 }
 
 // Sizes of what a client may send, in bytes.
@@ -97,6 +100,11 @@ func NewAPI(c Config) http.Handler {
 	s.runRoutes(v1)
 	s.eventRoutes(v1)
 	s.nodeRoutes(v1)
+	if c.Calls != nil && c.Sensors != nil && c.Cloud != nil { // until the engine has them
+		s.callRoutes(v1)
+		s.sensorRoutes(v1)
+		s.cloudRoutes(v1)
+	}
 	systemRoutes(v1)
 	foreign := http.NewCrossOriginProtection()
 	foreign.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -20,7 +20,7 @@ import (
 
 func serve(t *testing.T, m *webtest.Memory) string {
 	t.Helper()
-	s := httptest.NewServer(web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m}))
+	s := httptest.NewServer(web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Cloud: m, Calls: m, Sensors: m}))
 	t.Cleanup(s.Close)
 	return s.URL
 }

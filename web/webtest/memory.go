@@ -29,6 +29,8 @@ type Memory struct {
 	OnInstall func(m *Memory, run inventory.Run)
 	// Cloud is what Report says of the cloud.
 	Cloud inventory.CloudInfo
+	// Cloudy is what it says of the cloud itself, of units and of BMCs.
+	Cloudy Cloudy
 }
 
 // New returns an empty inventory.
