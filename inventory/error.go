@@ -13,7 +13,9 @@ const (
 	NotFound     Code = "not found"
 	Conflict     Code = "conflict"
 	Invalid      Code = "invalid"
-	Unauthorised Code = "unauthorised"
+	Unauthorised Code = "unauthorised" // who asks is not known
+	Forbidden    Code = "forbidden"    // who asks is known, and may not
+	TooMany      Code = "too many"     // asked too often; later it may work
 	Unavailable  Code = "unavailable"
 	Internal     Code = "internal"
 )

@@ -26,6 +26,7 @@ var unique = map[string]string{
 	"images.name":                     "an image of this name exists already; replace it instead",
 	"runs.rack_id":                    "the rack has an active run; wait until it ends",
 	"steps.run_id, steps.key":         "the run has a step of this key already; give each step its own key",
+	"users.name":                      "a user of this name exists already; choose another name",
 }
 
 // fail makes an *inventory.Error of err, told as "doing: why". One that is in
@@ -59,6 +60,8 @@ func explain(err error) (inventory.Code, string) {
 		return inventory.Conflict, "it exists already (" + detail + ")"
 	case se.ExtendedCode == sqlite3.ErrConstraintCheck:
 		return inventory.Invalid, "this must hold, and does not: " + detail // the constraint's name is a sentence
+	case se.ExtendedCode == sqlite3.ErrConstraintTrigger:
+		return inventory.Conflict, se.Error() // the trigger's own sentence
 	case se.ExtendedCode == sqlite3.ErrConstraintForeignKey:
 		return inventory.NotFound, "what it belongs to is not in the database, or is still needed"
 	case se.Code == sqlite3.ErrConstraint:

@@ -16,6 +16,10 @@ import (
 func brokenRules(t *testing.T, s *Store) {
 	run := withRun(t, s, 1)
 	ok(s.Lease(t.Context(), run.RackID, mac(9, 1), t0))
+	u := user("admin", inventory.Admin)
+	must(t, s.CreateUser(t.Context(), &u))
+	must(t, s.CreateToken(t.Context(), &inventory.Token{UserID: &u.ID, Name: "ci", Role: inventory.Viewer, Hash: hash('t')}))
+	must(t, s.AppendAudit(t.Context(), &inventory.AuditEntry{Method: "POST", Path: "/", Status: 403}))
 	for name, c := range map[string]struct {
 		sql  string
 		code inventory.Code
@@ -42,6 +46,16 @@ func brokenRules(t *testing.T, s *Store) {
 		"node of no rack":    {"UPDATE nodes SET rack_id = 99", inventory.NotFound, "what it belongs to"},
 		"rack with a past":   {"DELETE FROM racks", inventory.NotFound, "still needed"},
 		"text in a number":   {"UPDATE steps SET seq = 'x'", inventory.Invalid, "cannot store"},
+		"user name twice":    {"INSERT INTO users (name, role, password, created) SELECT 'a' || id, role, password, created FROM users UNION ALL SELECT 'a' || id, role, password, created FROM users", inventory.Conflict, "a user of this name"},
+		"user name in upper": {"UPDATE users SET name = 'ADMIN'", inventory.Invalid, "a-z, 0-9"},
+		"user role":          {"UPDATE users SET role = 'root'", inventory.Conflict, "last admin"},
+		"token role":         {"UPDATE tokens SET role = 'root'", inventory.Invalid, "viewer, operator or admin"},
+		"plain password":     {"UPDATE users SET password = 'hunter2'", inventory.Invalid, "argon2id"},
+		"plain token":        {"UPDATE tokens SET hash = 'sandai_x'", inventory.Invalid, "SHA-256"},
+		"last admin":         {"DELETE FROM users", inventory.Conflict, "last admin"},
+		"audit removed":      {"DELETE FROM audit_entries", inventory.Conflict, "stays"},
+		"audit rewritten":    {"UPDATE audit_entries SET path = '/x'", inventory.Conflict, "written once"},
+		"audit whitewashed":  {"UPDATE audit_entries SET status = 200", inventory.Conflict, "written once"},
 		"half a pool":        {"UPDATE networks SET pool_end = ''", inventory.Invalid, "both a start and an end"},
 		"writing by reading": {"", "", ""},
 	} {
@@ -73,6 +87,7 @@ func TestColumns(t *testing.T) {
 	for _, typ := range []any{
 		&inventory.Rack{}, &inventory.Network{}, &inventory.Node{}, &inventory.NIC{}, &inventory.BMC{}, &inventory.Lease{},
 		&inventory.Image{}, &inventory.Run{}, &inventory.Step{}, &inventory.Event{}, &sealed{},
+		&inventory.User{}, &inventory.Session{}, &inventory.Token{}, &inventory.AuditEntry{}, &setupCode{},
 	} {
 		sch := ok(schema.Parse(typ, &sync.Map{}, s.w.NamingStrategy))
 		fields, columns := map[string]bool{}, map[string]bool{}
@@ -109,6 +124,7 @@ func TestUpgrade(t *testing.T) {
 		same(t, "image", ok(s.Image(t.Context(), "base")), image(0), noIDs)
 		same(t, "steps", len(ok(s.Steps(t.Context(), 1))), 2)
 		same(t, "events", len(ok(s.Events(t.Context(), 0, 0))), 1)
+		same(t, "users", ok(s.Users(t.Context())), []inventory.User{})
 		var done []string
 		must(t, s.r.Raw("SELECT id FROM migrations ORDER BY id").Scan(&done).Error)
 		list := ok(migrationList())
