@@ -28,22 +28,29 @@ func (e *Engine) Enroll(ctx context.Context, rackID uint, req inventory.EnrollRe
 	return inventory.EnrollReply{Certificate: cert, Now: time.Now()}, err
 }
 
-// Poll returns the tasks that a node's agent may start now; without any it
-// waits up to 20 s.
+// Poll returns the tasks that a node's agent may start now and the calls that
+// wait for it; without any it waits up to 20 s.
 func (e *Engine) Poll(ctx context.Context, rackID uint, node string, req inventory.PollRequest) (inventory.PollReply, error) {
 	wake, cancel := e.store.Subscribe()
 	defer cancel()
 	if err := e.seen(ctx, rackID, node, req); err != nil {
 		return inventory.PollReply{}, err
 	}
+	visit := e.desk.enter(rackID, node, req)
+	defer visit.leave()
 	hold := time.NewTimer(pollHold)
 	defer hold.Stop()
 	for {
 		tasks, err := e.tasks(ctx, rackID, node, req)
-		if err != nil || len(tasks) > 0 {
-			return inventory.PollReply{Tasks: tasks}, err
+		if err != nil {
+			return inventory.PollReply{}, err
+		}
+		calls, more := visit.take()
+		if len(tasks) > 0 || len(calls) > 0 {
+			return inventory.PollReply{Tasks: tasks, Calls: calls}, nil
 		}
 		select {
+		case <-more:
 		case <-ctx.Done():
 			return inventory.PollReply{}, ctx.Err()
 		case <-hold.C:

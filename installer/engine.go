@@ -35,6 +35,11 @@ type Engine struct {
 	store Store
 	log   *slog.Logger
 
+	desk    *desk
+	started time.Time
+	sensors *kept[inventory.Sensors]
+	sels    *kept[inventory.SEL]
+
 	mu       sync.Mutex
 	inflight map[string]bool // "run/key" of appliance steps that a goroutine works on
 	wg       sync.WaitGroup
@@ -42,7 +47,8 @@ type Engine struct {
 
 // New returns an engine; Run starts it.
 func New(c Config) *Engine {
-	return &Engine{Config: c, store: c.Store, log: c.Log, inflight: map[string]bool{}}
+	return &Engine{Config: c, store: c.Store, log: c.Log, inflight: map[string]bool{}, desk: newDesk(), started: time.Now(),
+		sensors: newKept[inventory.Sensors](sensorLife, sensorLimit), sels: newKept[inventory.SEL](sensorLife, sensorLimit)}
 }
 
 // tick bounds how long a deadline may go unnoticed; every write wakes the loop

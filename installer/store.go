@@ -46,6 +46,7 @@ type runStore interface {
 
 type secretStore interface {
 	Secret(ctx context.Context, rackID uint, name string) (string, error)
+	SecretNames(ctx context.Context, rackID uint) ([]string, error)
 	PutSecret(ctx context.Context, rackID uint, name, value string) error
 	EnsureSecret(ctx context.Context, rackID uint, name string, gen func() (string, error)) (string, error)
 }

@@ -10,7 +10,7 @@ const (
 	CallUnits   CallKind = "units"   // how Units fare
 	CallJournal CallKind = "journal" // the last Lines of the one unit's journal and log files
 	CallRestart CallKind = "restart" // restart the one unit, and say how it fares then
-	CallGrep    CallKind = "grep"    // lines of Files between Since and Until that hold one of Match
+	CallGrep    CallKind = "grep"    // lines of Files, and of the journals of Units, between Since and Until that hold one of Match
 )
 
 // Call is a short request to a node's installed agent outside of runs. It lives
@@ -37,11 +37,9 @@ type CallAnswer struct {
 	Code  Code      `json:"code,omitempty"`  // of Error
 	Error string    `json:"error,omitempty"` // why it could not be done
 	Units []Unit    `json:"units,omitempty"` // of units and restart
-	Logs  []LogText `json:"logs,omitempty"`  // of journal and grep
-	// Now and Zone (seconds east of Greenwich) are the node's clock, which its
-	// log files are written by.
-	Now  time.Time `json:"now"`
-	Zone int       `json:"zone"`
+	Logs  []LogText `json:"logs,omitempty"`  // of journal; of grep those with an error
+	Lines []LogLine `json:"lines,omitempty"` // of grep, in the order of time
+	Now   time.Time `json:"now"`             // by the node's clock
 }
 
 // Unit is how one of systemd's units fares (org.freedesktop.systemd1(5)).
@@ -67,6 +65,14 @@ type LogText struct {
 	Text   string `json:"text"`   // secrets masked, "***"
 	Cut    bool   `json:"cut"`    // there was more
 	Error  string `json:"error,omitempty"`
+}
+
+// LogLine is one line of a log whose time could be read.
+type LogLine struct {
+	Source string    `json:"source"` // the file's path, or "journal"
+	At     time.Time `json:"at"`
+	Second bool      `json:"second,omitempty"` // the log gives whole seconds only
+	Text   string    `json:"text"`             // secrets masked, "***"
 }
 
 // Journal is what a unit has written of late.

@@ -17,10 +17,12 @@ type Agents interface {
 	Enroll(ctx context.Context, req inventory.EnrollRequest) (inventory.EnrollReply, error)
 	Poll(ctx context.Context, node string, req inventory.PollRequest) (inventory.PollReply, error)
 	Report(ctx context.Context, node string, r inventory.StepReport) error
+	Answer(ctx context.Context, node string, a inventory.CallAnswer) error
 }
 
 // maxReport bounds a report in bytes: two outputs of 16 KiB, escaped, and the
-// hardware of a large server fit many times over.
+// hardware of a large server fit many times over. So does the answer to a call,
+// MaxCallText of text escaped to six times its size.
 const maxReport = 1 << 20
 
 // NewAgent serves the agents' endpoint. Serve it over TLS that verifies client
@@ -45,6 +47,13 @@ func NewAgent(a Agents) http.Handler {
 		if node, ok := nodeOf(c); ok {
 			handle(c, maxReport, func(ctx context.Context, req inventory.StepReport) (struct{}, error) {
 				return struct{}{}, a.Report(ctx, node, req)
+			})
+		}
+	})
+	r.POST("/agent/v1/answer", func(c *gin.Context) {
+		if node, ok := nodeOf(c); ok {
+			handle(c, maxReport, func(ctx context.Context, req inventory.CallAnswer) (struct{}, error) {
+				return struct{}{}, a.Answer(ctx, node, req)
 			})
 		}
 	})

@@ -28,6 +28,13 @@ func (a agents) Poll(_ context.Context, node string, r inventory.PollRequest) (i
 
 func (a agents) Report(_ context.Context, _ string, _ inventory.StepReport) error { return a.err }
 
+func (a agents) Answer(_ context.Context, node string, r inventory.CallAnswer) error {
+	if a.err == nil && r.ID == "" {
+		return inventory.Errorf(inventory.Invalid, "%s answers nothing", node)
+	}
+	return a.err
+}
+
 func TestAgent(t *testing.T) {
 	cert := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Subject: pkix.Name{CommonName: "compute-1"}}}}
 	refused := inventory.Errorf(inventory.Unauthorised, "no boot is due with that nonce")
@@ -49,6 +56,9 @@ func TestAgent(t *testing.T) {
 		"report":                {"report", `{"key":"k","stdout":"` + strings.Repeat("x", 100<<10) + `"}`, cert, nil, 200, `{}`},
 		"report without a cert": {"report", `{}`, nil, nil, 401, `client certificate`},
 		"report too large":      {"report", `{"stdout":"` + strings.Repeat("x", 1<<20) + `"}`, cert, nil, 413, `"code":"invalid"`},
+		"answer":                {"answer", `{"id":"c","logs":[{"text":"` + strings.Repeat(`\u0000`, 64<<10) + `"}]}`, cert, nil, 200, `{}`},
+		"answer to nothing":     {"answer", `{}`, cert, nil, 422, `compute-1 answers nothing`},
+		"answer without a cert": {"answer", `{"id":"c"}`, nil, nil, 401, `client certificate`},
 		"nothing there":         {"x", `{}`, cert, nil, 404, `"code":"not found"`},
 	} {
 		t.Run(name, func(t *testing.T) {

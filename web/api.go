@@ -100,9 +100,9 @@ func NewAPI(c Config) http.Handler {
 	s.runRoutes(v1)
 	s.eventRoutes(v1)
 	s.nodeRoutes(v1)
-	if c.Calls != nil && c.Sensors != nil && c.Cloud != nil { // until the engine has them
-		s.callRoutes(v1)
-		s.sensorRoutes(v1)
+	s.callRoutes(v1)
+	s.sensorRoutes(v1)
+	if c.Cloud != nil { // until the engine has it
 		s.cloudRoutes(v1)
 	}
 	systemRoutes(v1)

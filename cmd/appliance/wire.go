@@ -116,6 +116,10 @@ func (a agents) Report(ctx context.Context, node string, r inventory.StepReport)
 	return a.e.TakeReport(ctx, a.rack, node, r)
 }
 
+func (a agents) Answer(ctx context.Context, node string, r inventory.CallAnswer) error {
+	return a.e.TakeAnswer(ctx, a.rack, node, r)
+}
+
 // cloudOf returns the client of a rack's cloud. It is kept, because logging in
 // anew for every step costs an emulated controller seconds.
 func (a *appliance) cloudOf(r inventory.Rack, password string) installer.Cloud {

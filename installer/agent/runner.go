@@ -18,6 +18,7 @@ import (
 type Appliance interface {
 	Poll(ctx context.Context, req inventory.PollRequest) (inventory.PollReply, error)
 	Report(ctx context.Context, r inventory.StepReport) error
+	Answer(ctx context.Context, a inventory.CallAnswer) error
 }
 
 // Work carries one task out. It may call say with what is known so far. When
@@ -59,6 +60,7 @@ func MustStop(ctx context.Context) bool {
 type Runner struct {
 	Appliance    Appliance
 	Work         Work
+	Calls        Calls // nil: none are answered
 	Journal      *Journal
 	Stage        inventory.Stage
 	BootID       string
@@ -72,6 +74,7 @@ type Runner struct {
 
 	mu      sync.Mutex
 	running map[string]*job // by key
+	calls   int             // being answered
 	wg      sync.WaitGroup
 }
 
@@ -116,6 +119,10 @@ func (r *Runner) Run(ctx context.Context) error {
 		for _, t := range reply.Tasks {
 			fresh = r.take(ctx, t) || fresh
 		}
+		for _, c := range reply.Calls {
+			r.answer(ctx, c)
+			fresh = true
+		}
 		if !fresh && time.Since(asked) < r.RetryFirst {
 			_ = pause(ctx, r.RetryFirst)
 		}
@@ -126,7 +133,7 @@ func (r *Runner) Run(ctx context.Context) error {
 func (r *Runner) request() inventory.PollRequest {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return inventory.PollRequest{Stage: r.Stage, BootID: r.BootID, InstallNonce: r.InstallNonce,
+	return inventory.PollRequest{Stage: r.Stage, BootID: r.BootID, InstallNonce: r.InstallNonce, Calls: r.Calls != nil,
 		Running: append([]string{}, slices.Sorted(maps.Keys(r.running))...)}
 }
 

@@ -26,6 +26,11 @@ const limit = 20 * time.Second
 // the returned function ends it.
 func start(t *testing.T, a *agenttest.Appliance, path string, work agent.Work) (stop func()) {
 	t.Helper()
+	return startWith(t, a, path, work, nil)
+}
+
+func startWith(t *testing.T, a *agenttest.Appliance, path string, work agent.Work, calls agent.Calls) (stop func()) {
+	t.Helper()
 	id, _, err := agent.Enroll(t.Context(), quiet, a.URL, a.CA.Certificate(), "n1", a.Nonce)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +49,7 @@ func start(t *testing.T, a *agenttest.Appliance, path string, work agent.Work) (
 			t.Fatal(err)
 		}
 	}
-	r := &agent.Runner{Appliance: c, Work: work, Journal: j, Stage: inventory.StageInstalled, InstallNonce: "proof", BootID: "b", Log: quiet,
+	r := &agent.Runner{Appliance: c, Work: work, Calls: calls, Journal: j, Stage: inventory.StageInstalled, InstallNonce: "proof", BootID: "b", Log: quiet,
 		RetryFirst: 5 * time.Millisecond, RetryMost: 50 * time.Millisecond, Every: 20 * time.Millisecond}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

@@ -1,4 +1,4 @@
-// Package agenttest is an appliance for tests of the agent: the three endpoints
+// Package agenttest is an appliance for tests of the agent: the four endpoints
 // over TLS with a real CA, tasks that are handed out until their final report is
 // accepted, and faults on demand.
 package agenttest
@@ -34,6 +34,8 @@ type Appliance struct {
 	forced  []inventory.Task
 	reports []inventory.StepReport
 	polls   []inventory.PollRequest
+	calls   []inventory.Call
+	answers []inventory.CallAnswer
 	srv     *http.Server
 	ln      net.Listener
 	conf    *tls.Config
@@ -80,6 +82,7 @@ func (a *Appliance) serve(t testing.TB, listen string) {
 	mux.HandleFunc("POST /agent/v1/enroll", a.enroll)
 	mux.HandleFunc("POST /agent/v1/poll", a.poll)
 	mux.HandleFunc("POST /agent/v1/report", a.report)
+	mux.HandleFunc("POST /agent/v1/answer", a.answer)
 	a.ln, a.srv = ln, &http.Server{Handler: a.faulty(mux), TLSConfig: a.conf, ReadHeaderTimeout: time.Minute}
 	go a.srv.ServeTLS(ln, "", "")
 }
@@ -142,9 +145,9 @@ func (a *Appliance) poll(w http.ResponseWriter, r *http.Request) {
 	hold := time.NewTimer(a.Hold)
 	defer hold.Stop()
 	for {
-		due, wake := a.due(req)
-		if len(due) > 0 {
-			_ = json.NewEncoder(w).Encode(inventory.PollReply{Tasks: due})
+		due, calls, wake := a.due(req)
+		if len(due)+len(calls) > 0 {
+			_ = json.NewEncoder(w).Encode(inventory.PollReply{Tasks: due, Calls: calls})
 			return
 		}
 		select {
@@ -166,7 +169,7 @@ func (a *Appliance) known(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-func (a *Appliance) due(req inventory.PollRequest) ([]inventory.Task, chan struct{}) {
+func (a *Appliance) due(req inventory.PollRequest) ([]inventory.Task, []inventory.Call, chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	out := a.forced
@@ -176,7 +179,9 @@ func (a *Appliance) due(req inventory.PollRequest) ([]inventory.Task, chan struc
 			out = append(out, t)
 		}
 	}
-	return out, a.changed
+	calls := a.calls
+	a.calls = nil
+	return out, calls, a.changed
 }
 
 func (a *Appliance) report(w http.ResponseWriter, r *http.Request) {

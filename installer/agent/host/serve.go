@@ -49,7 +49,8 @@ func Serve(ctx context.Context, log *slog.Logger, p Paths) error {
 	}
 	node := &Node{Self: self, Dir: filepath.Join(p.State, "steps"), Units: Systemd{}}
 	log.Info("agent of the installed system", "node", conf.Node, "appliance", conf.URL)
-	r := &agent.Runner{Appliance: client, Work: node.Work, Journal: journal, Stage: inventory.StageInstalled,
+	desk := &Desk{Service: Systemd{}, Logs: "/var/log"}
+	r := &agent.Runner{Appliance: client, Work: node.Work, Calls: desk.Answer, Journal: journal, Stage: inventory.StageInstalled,
 		BootID: boot, InstallNonce: conf.InstallNonce, Log: log}
 	return r.Run(ctx)
 }
