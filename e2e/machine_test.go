@@ -167,7 +167,16 @@ func (r *rig) get(path string, into any) {
 }
 
 func (r *rig) tryGet(path string, into any) error {
-	resp, err := http.Get(r.rack.URL() + "/api/v1/" + path)
+	token, err := os.ReadFile(filepath.Join(r.dir, "token"))
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, r.rack.URL()+"/api/v1/"+path, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+string(bytes.TrimSpace(token)))
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
 	}

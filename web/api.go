@@ -3,9 +3,7 @@ package web
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -62,6 +60,7 @@ type Config struct {
 	Events    Events
 	Installer Installer
 	Power     Power
+	Access    Access
 	Cloud     Cloud
 	Calls     Calls
 	Sensors   Sensors
@@ -76,18 +75,25 @@ const (
 // gin is asked for no chatter on the standard output; the setting is global.
 func init() { gin.SetMode(gin.ReleaseMode) }
 
-type server struct{ Config }
+type server struct {
+	Config
+	gate *gate
+}
 
-// NewAPI serves the page and the API. There is no sign-in: listen on loopback.
+// NewAPI serves the page and the API to who is signed in (gate). Serve it over
+// TLS: passwords and tokens travel on it.
 func NewAPI(c Config) http.Handler {
+	s := &server{c, newGate(c.Access)}
 	r := gin.New()
-	r.Use(gin.Recovery(), headers)
+	r.ContextWithFallback = true // a gin.Context is a context of its request, with who asks
+	r.Use(gin.Recovery(), headers, s.gate.check)
 	r.HandleMethodNotAllowed = true
 	r.NoRoute(func(c *gin.Context) {
 		fail(c, inventory.Errorf(inventory.NotFound, "there is nothing at %s; /openapi.json lists what there is", c.Request.URL.Path))
 	})
-	s := &server{c}
 	s.pages(r)
+	s.signInPages(r)
+	s.setupPages(r)
 	s.console(r)
 
 	cfg := huma.DefaultConfig("Sandai", Version())
@@ -105,29 +111,13 @@ func NewAPI(c Config) http.Handler {
 	if c.Cloud != nil { // until the engine has it
 		s.cloudRoutes(v1)
 	}
+	s.sessionRoutes(v1)
+	s.userRoutes(v1)
+	s.tokenRoutes(v1)
+	s.auditRoutes(v1)
 	systemRoutes(v1)
-	foreign := http.NewCrossOriginProtection()
-	foreign.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeError(w, inventory.Errorf(inventory.Unauthorised, "a page of another site may not change anything here; use the appliance's own page or the command line"))
-	}))
-	return loopbackOnly(foreign.Handler(r))
-}
-
-// loopbackOnly refuses requests for a host name: a foreign page whose name was
-// made to point at 127.0.0.1 (DNS rebinding) must not reach the API. Addresses
-// and localhost cannot be made to point elsewhere.
-func loopbackOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		if net.ParseIP(strings.Trim(host, "[]")) == nil && host != "localhost" {
-			writeError(w, inventory.Errorf(inventory.Invalid, "the appliance is asked for by address or as localhost, not as %q", host))
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+	s.gate.learn(api.OpenAPI())
+	return r
 }
 
 func headers(c *gin.Context) {

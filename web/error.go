@@ -30,6 +30,8 @@ var statusOf = map[inventory.Code]int{
 	inventory.Conflict:     http.StatusConflict,
 	inventory.Invalid:      http.StatusUnprocessableEntity,
 	inventory.Unauthorised: http.StatusUnauthorized,
+	inventory.Forbidden:    http.StatusForbidden,
+	inventory.TooMany:      http.StatusTooManyRequests,
 	inventory.Unavailable:  http.StatusServiceUnavailable,
 	inventory.Internal:     http.StatusInternalServerError,
 }
@@ -39,6 +41,10 @@ func errorOf(err error) *Error {
 	status, ok := statusOf[code]
 	if !ok {
 		status = http.StatusInternalServerError
+	}
+	var big *http.MaxBytesError
+	if errors.As(err, &big) {
+		status = http.StatusRequestEntityTooLarge
 	}
 	return &Error{status, code, err.Error()}
 }
@@ -56,7 +62,12 @@ func init() {
 			if errors.As(err, &known) {
 				return errorOf(err)
 			}
-			if err != nil {
+			var detail *huma.ErrorDetail
+			switch {
+			case errors.As(err, &detail):
+				// Without the value, as huma would say it: it may be a password.
+				texts = append(texts, strings.TrimSpace(detail.Message+" "+detail.Location))
+			case err != nil:
 				texts = append(texts, err.Error())
 			}
 		}
@@ -79,10 +90,6 @@ func fail(c *gin.Context, err error) {
 
 func writeError(w http.ResponseWriter, err error) {
 	e := errorOf(err)
-	var big *http.MaxBytesError
-	if errors.As(err, &big) {
-		e.status = http.StatusRequestEntityTooLarge
-	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.status)
 	_ = json.NewEncoder(w).Encode(e) // a client that went away cannot be told

@@ -88,7 +88,7 @@ func TestPage(t *testing.T) {
 // TestPageServed: the page as a browser gets it, and its style sheet.
 func TestPageServed(t *testing.T) {
 	m := webtest.New()
-	h := NewAPI(Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m})
+	h := m.As(inventory.Viewer, NewAPI(Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m}))
 	get := func(path string) (int, string, string) {
 		r := httptest.NewRequest("GET", "http://127.0.0.1:8080"+path, nil)
 		w := httptest.NewRecorder()

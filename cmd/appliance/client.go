@@ -26,6 +26,7 @@ const defaultURL = "http://127.0.0.1:8080"
 type client struct {
 	base  string // "http://127.0.0.1:8080"
 	state string // the state directory, for the hints in errors
+	token string // API token, "" to send none
 	http  http.Client
 }
 
@@ -37,6 +38,9 @@ func newClient(cmd *cobra.Command) *client {
 		c.base = string(bytes.TrimSpace(b))
 	}
 	c.base = strings.TrimRight(c.base, "/")
+	if b, err := os.ReadFile(filepath.Join(c.state, tokenFile)); err == nil {
+		c.token = string(bytes.TrimSpace(b))
+	}
 	// A BMC may need a minute for its answer; nothing else is slow. The header
 	// comes at once on streams.
 	c.http.Transport = &http.Transport{ResponseHeaderTimeout: 3 * time.Minute}
@@ -62,6 +66,9 @@ func (c *client) do(ctx context.Context, method, path string, body io.Reader, he
 	}
 	for k, v := range header {
 		req.Header.Set(k, v)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	res, err := c.http.Do(req)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"sandai/inventory"
 	"sandai/web"
 	"sandai/web/webtest"
 )
@@ -16,7 +17,7 @@ import (
 func TestConsole(t *testing.T) {
 	m := webtest.New()
 	m.AddRack(webtest.Rack("demo"))
-	s := httptest.NewServer(web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m}))
+	s := httptest.NewServer(m.As(inventory.Operator, web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m})))
 	defer s.Close()
 	c := &client{base: s.URL}
 	ctx, cancel := context.WithCancel(t.Context())

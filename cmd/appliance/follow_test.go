@@ -136,7 +136,7 @@ func TestFollowThroughRestart(t *testing.T) {
 	}
 	address := l.Addr().String()
 	begin := func(l net.Listener) *http.Server {
-		s := &http.Server{Handler: web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m})}
+		s := &http.Server{Handler: m.As(inventory.Operator, web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m}))}
 		go s.Serve(l)
 		return s
 	}
@@ -184,7 +184,7 @@ func TestEventsResume(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var asked []string
-	api := web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m})
+	api := m.As(inventory.Operator, web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m}))
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		asked = append(asked, r.Header.Get("Last-Event-ID"))

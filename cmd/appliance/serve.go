@@ -44,6 +44,13 @@ stopped or killed at any moment; a run goes on when it is started again.`,
 				return err
 			}
 			defer a.store.Close()
+			url, err := a.setupURL(cmd.Context(), "http://"+a.api.Addr().String())
+			if err != nil {
+				return err
+			}
+			if url != "" {
+				fmt.Fprintln(cmd.OutOrStdout(), "There is no user yet. Make the first at:", url)
+			}
 			return a.run(cmd.Context())
 		},
 	}
@@ -86,6 +93,9 @@ func (a *appliance) wire(ctx context.Context, state, cache, listen string) (err 
 		return err
 	}
 	if a.ca, err = pki.Load(ctx, a.store); err != nil {
+		return err
+	}
+	if err := a.writeLocalToken(ctx, state); err != nil {
 		return err
 	}
 	g, err := guide.Load("2025.1")
@@ -145,7 +155,8 @@ func (a *appliance) run(ctx context.Context) error {
 }
 
 func (a *appliance) apiHandler() http.Handler {
-	return web.NewAPI(web.Config{Racks: a.store, Runs: a.store, Events: a.store, Installer: a.engine, Power: a.engine, Calls: a.engine, Sensors: a.engine})
+	return web.NewAPI(web.Config{Racks: a.store, Runs: a.store, Events: a.store, Installer: a.engine, Power: a.engine, Access: a.store,
+		Calls: a.engine, Sensors: a.engine})
 }
 
 // racks starts the wire side of each rack as it appears in the inventory.

@@ -22,6 +22,7 @@ type Memory struct {
 	power  map[string]string
 	subs   map[chan struct{}]bool
 	broken error
+	access access
 
 	// Parse reads a rack.yaml for Import.
 	Parse func(name string, file []byte) (inventory.Rack, error)

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"sandai/inventory"
+	"sandai/web/auth"
+)
+
+// tokenFile, in the state directory, lets the command line in: who may read it
+// may read the database beside it too.
+const tokenFile = "token"
+
+// writeLocalToken writes the state directory's token, 0600, unless there is one
+// that holds. The database keeps its hash.
+func (a *appliance) writeLocalToken(ctx context.Context, state string) error {
+	path := filepath.Join(state, tokenFile)
+	b, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		t, err := a.store.Token(ctx, auth.Sum(string(bytes.TrimSpace(b))))
+		if err == nil && t.UserID == nil && t.Name == inventory.LocalCommand {
+			return os.Chmod(path, 0o600)
+		}
+		if err != nil && inventory.CodeOf(err) != inventory.NotFound {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("read the command line's token: %w", err)
+	}
+	text := auth.NewToken()
+	if err := a.store.PutLocalToken(ctx, auth.Sum(text)); err != nil {
+		return err
+	}
+	return writePrivate(path, text+"\n")
+}
+
+// writePrivate replaces a file in one step; only its owner may read it.
+func writePrivate(path, text string) error {
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// setupURL makes the code that makes the first user, anew at each start, and
+// returns the URL with it; "" where there is a user.
+func (a *appliance) setupURL(ctx context.Context, base string) (string, error) {
+	users, err := a.store.Users(ctx)
+	if err != nil || len(users) > 0 {
+		return "", err
+	}
+	code := auth.NewSecret()
+	if err := a.store.PutSetupCode(ctx, auth.Sum(code)); err != nil {
+		return "", err
+	}
+	return base + "/setup?code=" + code, nil
+}
