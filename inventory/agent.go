@@ -72,6 +72,7 @@ type StepReport struct {
 	Command  string    `json:"command,omitempty"`
 	Stdout   string    `json:"stdout,omitempty"`
 	Stderr   string    `json:"stderr,omitempty"`
+	Diff     string    `json:"diff,omitempty"`     // what was changed, see Step.Diff
 	Progress float64   `json:"progress,omitempty"` // 0 to 1 where known
 	Hardware *Hardware `json:"hardware,omitempty"` // of the inspect task
 }

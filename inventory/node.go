@@ -1,6 +1,9 @@
 package inventory
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Role is what a node does in the cloud.
 type Role string
@@ -111,6 +114,8 @@ type Hardware struct {
 	Disks    []DiskInfo `json:"disks"`
 	NICs     []NICInfo  `json:"nics"`
 	BootMode string     `json:"boot_mode"` // "bios" or "uefi"
+	// Seen is when the agent looked, by the appliance's clock.
+	Seen time.Time `json:"seen,omitzero"`
 }
 
 // DiskInfo is one block device as found; Contents names what is on it
@@ -123,6 +128,14 @@ type DiskInfo struct {
 	Bytes    int64    `json:"bytes"`
 	Contents []string `json:"contents,omitempty"`
 }
+
+// Is reports whether a selector of rack.yaml, a serial number or WWN, means this disk.
+func (d *DiskInfo) Is(selector string) bool {
+	return selector != "" && (d.Serial == selector || d.WWN == selector)
+}
+
+// Selector is what rack.yaml selects this disk by: its serial number, else its WWN.
+func (d *DiskInfo) Selector() string { return cmp.Or(d.Serial, d.WWN) }
 
 // NICInfo is one network interface as found.
 type NICInfo struct {

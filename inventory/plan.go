@@ -22,21 +22,31 @@ type DiskErase struct {
 // InstallRequest asks for an install. With Erase, disks that are not blank are
 // erased and an installed rack is installed again; Confirm must then be the
 // rack's name.
+//
+// With PreviewHash the request is refused if the plan or a disk is no longer
+// what the preview showed, and each node's wipe step refuses a disk that is not
+// the one that was shown.
 type InstallRequest struct {
-	PlanHash string `json:"plan_hash,omitempty"` // refuse if the plan has another hash
-	Erase    bool   `json:"erase,omitempty"`
-	Confirm  string `json:"confirm,omitempty"`
+	PlanHash    string `json:"plan_hash,omitempty"`    // refuse if the plan has another hash
+	PreviewHash string `json:"preview_hash,omitempty"` // refuse if the preview has another hash
+	Erase       bool   `json:"erase,omitempty"`
+	Confirm     string `json:"confirm,omitempty"`
 }
 
-// Report is how a rack's latest run went.
+// Report is how a rack's latest install went, and what its latest proof found.
 type Report struct {
 	Rack         string        `json:"rack"`
 	Run          Run           `json:"run"`
 	TotalSeconds float64       `json:"total_seconds"`
 	Phases       []PhaseTime   `json:"phases"`
 	Proof        []ProofResult `json:"proof"`
-	Cloud        CloudInfo     `json:"cloud"`
-	Machine      string        `json:"machine,omitempty"` // what the figures were measured on
+	// ProofRun is the run of the proof where that was run again since, else the
+	// install itself; ProofAt is when it ended.
+	ProofRun uint          `json:"proof_run,omitempty"`
+	ProofAt  *time.Time    `json:"proof_at,omitempty"`
+	Skipped  []SkippedStep `json:"skipped,omitempty"`
+	Cloud    CloudInfo     `json:"cloud"`
+	Machine  string        `json:"machine,omitempty"` // what the figures were measured on
 }
 
 // PhaseTime is the time of one phase or chapter on one node; Node is "" for
@@ -48,6 +58,14 @@ type PhaseTime struct {
 	Started *time.Time `json:"started,omitempty"`
 	Ended   *time.Time `json:"ended,omitempty"`
 	Seconds float64    `json:"seconds"`
+}
+
+// SkippedStep is a step that a person left out.
+type SkippedStep struct {
+	Key    string `json:"key"`
+	Title  string `json:"title"`
+	Reason string `json:"reason"`
+	By     string `json:"by,omitempty"` // a user's name
 }
 
 // ProofResult is one check of the proof.

@@ -11,12 +11,15 @@ type Rack struct {
 	Interface string `json:"interface"`
 	// Address is the appliance's own address on the provisioning network in CIDR
 	// form, "10.77.0.1/24".
-	Address  string    `json:"address"`
-	SSHKeys  []string  `gorm:"serializer:json" json:"ssh_keys"` // authorized_keys lines for root on every node
-	Slow     bool      `json:"slow"`                            // raises every time-out of the cloud; for emulated racks
-	Networks []Network `json:"networks"`
-	Nodes    []Node    `json:"nodes"`
-	Created  time.Time `gorm:"serializer:stamp" json:"created"`
+	Address string   `json:"address"`
+	SSHKeys []string `gorm:"serializer:json" json:"ssh_keys"` // authorized_keys lines for root on every node
+	Slow    bool     `json:"slow"`                            // raises every time-out of the cloud; for emulated racks
+	// InspectNewcomers: a machine that nobody knows gets the deploy ramdisk once,
+	// to look at its hardware; nothing on it is changed.
+	InspectNewcomers bool      `json:"inspect_newcomers"`
+	Networks         []Network `json:"networks"`
+	Nodes            []Node    `json:"nodes"`
+	Created          time.Time `gorm:"serializer:stamp" json:"created"`
 }
 
 // ReleaseDebian is the release of a rack that gets Debian 13 and no cloud: its

@@ -8,11 +8,23 @@ import (
 // RunState is where a run is.
 type RunState string
 
-// States of a run. A failed run can be resumed: its failed steps are tried again.
+// States of a run. A failed run can be resumed: its failed steps are tried
+// again. A stopped one goes on where a person stopped it.
 const (
-	RunActive RunState = "active"
-	RunDone   RunState = "done"
-	RunFailed RunState = "failed"
+	RunActive  RunState = "active"
+	RunDone    RunState = "done"
+	RunFailed  RunState = "failed"
+	RunStopped RunState = "stopped"
+)
+
+// RunKind says what a run is for.
+type RunKind string
+
+// Kinds of runs. Only an install changes what is on a disk.
+const (
+	RunInstall RunKind = "install"
+	RunInspect RunKind = "inspect" // the hardware of some nodes is looked at
+	RunProof   RunKind = "proof"   // an installed cloud proves itself once more
 )
 
 // Run is one execution of a plan on a rack.
@@ -20,6 +32,7 @@ type Run struct {
 	ID       uint       `gorm:"primaryKey" json:"id"`
 	RackID   uint       `json:"-"`
 	Rack     string     `json:"rack"`
+	Kind     RunKind    `json:"kind"`
 	PlanHash string     `json:"plan_hash"` // SHA-256 of the plan's text
 	Erase    bool       `json:"erase"`     // a person confirmed that disks which are not blank may be erased
 	State    RunState   `json:"state"`
@@ -28,7 +41,17 @@ type Run struct {
 	Ended    *time.Time `gorm:"serializer:stamp" json:"ended,omitempty"`
 	// Attempt counts resumes; it starts at 1.
 	Attempt int `json:"attempt"`
+	// StopAt is when a person asked for a stop after the steps in hand, StopBy
+	// who (a user's name, "" where nobody signs in) and StopWhy the reason given.
+	// While the run is active the stop has not taken hold yet and can be
+	// withdrawn. A resume clears all three.
+	StopAt  *time.Time `gorm:"serializer:stamp" json:"stop_at,omitempty"`
+	StopBy  string     `json:"stop_by,omitempty"`
+	StopWhy string     `json:"stop_why,omitempty"`
 }
+
+// Stopping reports whether a stop was asked for that has not taken hold yet.
+func (r *Run) Stopping() bool { return r.State == RunActive && r.StopAt != nil }
 
 // StepState is where a step is.
 type StepState string
@@ -85,9 +108,13 @@ type Step struct {
 	Progress float64 `json:"progress,omitempty"` // 0 to 1 while running, where known
 	Changed  bool    `json:"changed"`
 	Reason   string  `json:"reason,omitempty"` // why it failed or was skipped, and what to do next
+	By       string  `json:"by,omitempty"`     // who skipped it or had it tried again, a user's name
 	Command  string  `json:"command,omitempty"`
 	Stdout   string  `json:"stdout,omitempty"` // at most 16 KiB, the end is kept
 	Stderr   string  `json:"stderr,omitempty"`
+	// Diff is what the step changed: a unified diff, or a line for each change;
+	// at most 16 KiB, secrets masked. "" where it changed nothing or cannot say.
+	Diff string `json:"diff,omitempty"`
 }
 
 // Ended reports whether the step will not change by itself any more.

@@ -64,6 +64,7 @@ type Config struct {
 	Cloud     Cloud
 	Calls     Calls
 	Sensors   Sensors
+	Control   Control
 }
 
 // Sizes of what a client may send, in bytes.
@@ -110,6 +111,9 @@ func NewAPI(c Config) http.Handler {
 	s.sensorRoutes(v1)
 	if c.Cloud != nil { // until the engine has it
 		s.cloudRoutes(v1)
+	}
+	if c.Control != nil { // the engine learns it step by step
+		s.controlRoutes(v1)
 	}
 	s.sessionRoutes(v1)
 	s.userRoutes(v1)

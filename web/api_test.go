@@ -19,7 +19,7 @@ import (
 )
 
 func config(m *webtest.Memory) web.Config {
-	return web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Cloud: m, Calls: m, Sensors: m}
+	return web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Cloud: m, Calls: m, Sensors: m, Control: m}
 }
 
 // serve serves what is in m to an admin.

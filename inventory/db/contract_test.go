@@ -22,6 +22,7 @@ func contract(t *testing.T, open func(t testing.TB) *Store) {
 		"lease side by side":       leaseRace,
 		"image":                    imageRoundTrip,
 		"run":                      runs,
+		"latest runs":              latestRuns,
 		"one active run":           oneActiveRun,
 		"step round trip":          stepRoundTrip,
 		"step update undone":       stepUndone,

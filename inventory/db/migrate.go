@@ -3,6 +3,7 @@ package db
 import (
 	"embed"
 	"errors"
+	"fmt"
 	"path"
 	"strings"
 
@@ -30,20 +31,32 @@ func migrationList() ([]*gormigrate.Migration, error) {
 			return nil, err
 		}
 		list = append(list, &gormigrate.Migration{
-			ID:      strings.TrimSuffix(f.Name(), ".sql"),
-			Migrate: func(tx *gorm.DB) error { return execAll(tx, string(text)) },
+			ID: strings.TrimSuffix(f.Name(), ".sql"),
+			Migrate: func(tx *gorm.DB) error {
+				if err := execAll(tx, string(text)); err != nil {
+					return err
+				}
+				return intact(tx)
+			},
 		})
 	}
 	return list, nil
 }
 
 // migrate brings the schema up to date in one transaction: a file is wholly at
-// the old version or wholly at the new.
-func migrate(g *gorm.DB) error {
+// the old version or wholly at the new. g has a single connection. Foreign keys
+// are off meanwhile, or to drop a table that is made anew would delete what
+// belongs to it; each migration is checked for what it left without an owner.
+func migrate(g *gorm.DB) (err error) {
 	list, err := migrationList()
 	if err != nil {
 		return err
 	}
+	// Within a transaction the pragma would be ignored without a word.
+	if err := g.Exec("PRAGMA foreign_keys = OFF").Error; err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, g.Exec("PRAGMA foreign_keys = ON").Error) }()
 	opts := *gormigrate.DefaultOptions
 	opts.UseTransaction = true
 	opts.ValidateUnknownMigrations = true
@@ -55,6 +68,18 @@ func migrate(g *gorm.DB) error {
 			list[len(list)-1].ID)
 	}
 	return err
+}
+
+// intact returns an error if a row refers to one that is not there.
+func intact(tx *gorm.DB) error {
+	var lost []struct{ Table, Parent string }
+	if err := tx.Raw("SELECT \"table\", parent FROM pragma_foreign_key_check").Scan(&lost).Error; err != nil {
+		return err
+	}
+	if len(lost) > 0 {
+		return fmt.Errorf("%d rows of %s refer to rows of %s that are not there", len(lost), lost[0].Table, lost[0].Parent)
+	}
+	return nil
 }
 
 // execAll runs a text of many statements, past gorm's prepared statements,

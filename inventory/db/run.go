@@ -11,7 +11,7 @@ import (
 )
 
 // CreateRun stores a run with its steps and sets run.ID. What the caller left
-// empty is filled: Rack by RackID, state active, attempt 1, created now; a
+// empty is filled: Rack by RackID, kind install, state active, attempt 1, created now; a
 // step's state pending. Conflict if the rack has an active run.
 func (s *Store) CreateRun(ctx context.Context, run *inventory.Run, steps []inventory.Step) error {
 	made := *run
@@ -49,6 +49,9 @@ func fillRun(tx *gorm.DB, run *inventory.Run) error {
 		return err
 	}
 	run.Rack = rack.Name
+	if run.Kind == "" {
+		run.Kind = inventory.RunInstall
+	}
 	if run.State == "" {
 		run.State = inventory.RunActive
 	}
@@ -90,12 +93,24 @@ func takeRun(g *gorm.DB, id uint) (inventory.Run, error) {
 	return run, nil
 }
 
-// LatestRun returns the rack's newest run, or NotFound.
+// LatestRun returns the rack's active run, whatever its kind, else the one that
+// ended last: what a person means who asks how it goes. NotFound if there is none.
 func (s *Store) LatestRun(ctx context.Context, rackID uint) (inventory.Run, error) {
+	return latest(s.read(ctx).Where("rack_id = ?", rackID).Order("state = 'active' DESC, ended DESC, id DESC"), "the rack has no run yet: install it")
+}
+
+// LatestOf returns the rack's newest run of a kind, or NotFound: what is on the
+// rack's disks is the work of its latest install.
+func (s *Store) LatestOf(ctx context.Context, rackID uint, kind inventory.RunKind) (inventory.Run, error) {
+	return latest(s.read(ctx).Where("rack_id = ? AND kind = ?", rackID, kind).Order("id DESC"),
+		fmt.Sprintf("the rack has no run of the kind %s yet", kind))
+}
+
+func latest(g *gorm.DB, none string) (inventory.Run, error) {
 	var run inventory.Run
-	err := s.read(ctx).Where("rack_id = ?", rackID).Order("id DESC").Take(&run).Error
+	err := g.Take(&run).Error
 	if missing(err) {
-		return run, inventory.Errorf(inventory.NotFound, "the rack has no run yet: install it")
+		return run, inventory.Errorf(inventory.NotFound, "%s", none)
 	}
 	if err != nil {
 		return run, fail(err, "reading the latest run")

@@ -29,7 +29,7 @@ func runs(t *testing.T, s *Store) {
 	run := inventory.Run{RackID: rack.ID, PlanHash: "hash", Erase: true, Created: t0}
 	must(t, s.CreateRun(ctx, &run, nil))
 	same(t, "run", ok(s.Run(ctx, run.ID)), inventory.Run{
-		ID: run.ID, RackID: rack.ID, Rack: "demo", PlanHash: "hash", Erase: true, State: inventory.RunActive, Created: t0, Attempt: 1,
+		ID: run.ID, RackID: rack.ID, Rack: "demo", Kind: inventory.RunInstall, PlanHash: "hash", Erase: true, State: inventory.RunActive, Created: t0, Attempt: 1,
 	})
 	same(t, "active", ok(s.ActiveRuns(ctx)), []inventory.Run{run})
 	ended := t0.Add(time.Minute)
@@ -43,6 +43,35 @@ func runs(t *testing.T, s *Store) {
 	second := inventory.Run{RackID: rack.ID}
 	must(t, s.CreateRun(ctx, &second, nil))
 	same(t, "newest first", []uint{ok(s.Runs(ctx, rack.ID))[0].ID, ok(s.LatestRun(ctx, rack.ID)).ID}, []uint{second.ID, second.ID})
+}
+
+// latestRuns: who asks how it goes is told of the active run, then of the one
+// that ended last; what is installed is the newest install.
+func latestRuns(t *testing.T, s *Store) {
+	ctx := t.Context()
+	rack := withDemo(t, s)
+	_, err := s.LatestOf(ctx, rack.ID, inventory.RunInstall)
+	want(t, err, inventory.NotFound)
+	install := inventory.Run{RackID: rack.ID}
+	must(t, s.CreateRun(ctx, &install, nil))
+	end := func(id uint, after time.Duration, st inventory.RunState) {
+		ok(s.UpdateRun(ctx, id, func(r *inventory.Run) error {
+			at := t0.Add(after)
+			r.State, r.Ended = st, &at
+			return nil
+		}))
+	}
+	end(install.ID, time.Minute, inventory.RunFailed)
+	look := inventory.Run{RackID: rack.ID, Kind: inventory.RunInspect}
+	must(t, s.CreateRun(ctx, &look, nil))
+	same(t, "an active inspect", ok(s.LatestRun(ctx, rack.ID)).ID, look.ID)
+	end(look.ID, 2*time.Minute, inventory.RunStopped)
+	same(t, "an inspect that ended last", ok(s.LatestRun(ctx, rack.ID)).ID, look.ID)
+	same(t, "installed by", ok(s.LatestOf(ctx, rack.ID, inventory.RunInstall)).ID, install.ID)
+	ok(s.UpdateRun(ctx, install.ID, func(r *inventory.Run) error { r.State, r.Ended = inventory.RunActive, nil; return nil }))
+	same(t, "a resumed install", ok(s.LatestRun(ctx, rack.ID)).ID, install.ID)
+	end(install.ID, 3*time.Minute, inventory.RunDone)
+	same(t, "an older install that ended last", ok(s.LatestRun(ctx, rack.ID)).ID, install.ID)
 }
 
 func oneActiveRun(t *testing.T, s *Store) {

@@ -25,7 +25,7 @@ func brokenRules(t *testing.T, s *Store) {
 		code inventory.Code
 		text string // part of the message
 	}{
-		"rack name":          {"INSERT INTO racks SELECT 50, name, release, region, interface, address, ssh_keys, slow, created FROM racks", inventory.Conflict, "a rack of this name"},
+		"rack name":          {"INSERT INTO racks SELECT 50, name, release, region, interface, address, ssh_keys, slow, created, inspect_newcomers FROM racks", inventory.Conflict, "a rack of this name"},
 		"node name":          {"UPDATE nodes SET name = 'same'", inventory.Conflict, "a node of this name"},
 		"node address":       {"UPDATE nodes SET address = '10.77.0.50'", inventory.Conflict, "has this address"},
 		"node state":         {"UPDATE nodes SET state = 'odd'", inventory.Invalid, "docs/states.md"},
@@ -41,7 +41,8 @@ func brokenRules(t *testing.T, s *Store) {
 		"step deadline":      {"UPDATE steps SET state = 'running'", inventory.Invalid, "a step in ready or running has a deadline"},
 		"step spec":          {"UPDATE steps SET spec = '{'", inventory.Invalid, "spec is JSON"},
 		"run state":          {"UPDATE runs SET state = 'odd'", inventory.Invalid, "a run is active"},
-		"two active runs":    {"INSERT INTO runs SELECT 50, rack_id, rack, plan_hash, erase, state, reason, created, ended, attempt FROM runs", inventory.Conflict, "active run"},
+		"run kind":           {"UPDATE runs SET kind = 'odd'", inventory.Invalid, "a run is an install"},
+		"two active runs":    {"INSERT INTO runs SELECT 50, rack_id, rack, kind, plan_hash, erase, state, reason, created, ended, attempt, stop_at, stop_by, stop_why FROM runs", inventory.Conflict, "active run"},
 		"two BMCs":           {"INSERT INTO bmcs SELECT 50, node_id, kind, address, port, user FROM bmcs LIMIT 1", inventory.Conflict, "one BMC"},
 		"node of no rack":    {"UPDATE nodes SET rack_id = 99", inventory.NotFound, "what it belongs to"},
 		"rack with a past":   {"DELETE FROM racks", inventory.NotFound, "still needed"},
@@ -122,7 +123,13 @@ func TestUpgrade(t *testing.T) {
 		same(t, "rack", rack, demo(), noIDs)
 		same(t, "password", ok(s.Secret(t.Context(), rack.ID, inventory.BMCSecret("controller-1"))), "hunter2")
 		same(t, "image", ok(s.Image(t.Context(), "base")), image(0), noIDs)
+		run := ok(s.Run(t.Context(), 1))
+		same(t, "kind of the old run", run.Kind, inventory.RunInstall)
 		same(t, "steps", len(ok(s.Steps(t.Context(), 1))), 2)
+		same(t, "the event's run", *ok(s.Events(t.Context(), 0, 0))[0].RunID, run.ID)
+		if err := s.w.Exec("INSERT INTO steps SELECT 50, 99, key || 'x', seq, node, chapter, title, why, kind, owner, spec, needs, notify, state, timeout, attempt, ready_at, started_at, ended_at, deadline, changed, reason, command, stdout, stderr, progress, \"by\", diff FROM steps LIMIT 1").Error; err == nil {
+			t.Error("a step of no run: foreign keys are off after the migration")
+		}
 		same(t, "events", len(ok(s.Events(t.Context(), 0, 0))), 1)
 		same(t, "users", ok(s.Users(t.Context())), []inventory.User{})
 		var done []string

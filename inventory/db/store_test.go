@@ -40,7 +40,7 @@ func openSQLite(t testing.TB) *Store {
 
 func demo() inventory.Rack {
 	return inventory.Rack{
-		Name: "demo", Release: "2025.1", Region: "RegionOne", Interface: "br-mgmt", Address: "10.77.0.1/24", Slow: true,
+		Name: "demo", Release: "2025.1", Region: "RegionOne", Interface: "br-mgmt", Address: "10.77.0.1/24", Slow: true, InspectNewcomers: true,
 		SSHKeys: []string{"ssh-ed25519 AAAA <me@here>"}, Created: t0,
 		Networks: []inventory.Network{
 			{Kind: inventory.Provisioning, CIDR: "10.77.0.0/24", PoolStart: "10.77.0.100", PoolEnd: "10.77.0.102", MTU: 1500},

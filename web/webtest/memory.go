@@ -66,6 +66,9 @@ func (m *Memory) AddRack(r inventory.Rack) {
 func (m *Memory) AddRun(run inventory.Run, steps []inventory.Step) uint {
 	m.change(func() {
 		run.ID = uint(len(m.runs) + 1)
+		if run.Kind == "" {
+			run.Kind = inventory.RunInstall
+		}
 		m.runs = append(m.runs, run)
 		m.steps[run.ID] = append([]inventory.Step(nil), steps...)
 	})

@@ -1,0 +1,129 @@
+package web
+
+import (
+	"context"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sandai/inventory"
+)
+
+// Control steers runs and racks. Every method's error is NotFound where there is
+// no such rack, run, step or node, and Conflict where the state of things is
+// against it; the text says what to do instead.
+type Control interface {
+	RunControl
+	RackControl
+	RoleControl
+}
+
+// RunControl steers a run. Resuming is Installer.Install.
+type RunControl interface {
+	// StopAfter lets the steps in hand of the rack's active run end and begins no
+	// others; the run is then stopped. reason may be "".
+	StopAfter(ctx context.Context, rack, reason string) (inventory.Run, error)
+	// KeepGoing withdraws a stop that has not taken hold yet.
+	KeepGoing(ctx context.Context, rack string) (inventory.Run, error)
+	// RetryStep tries one failed step again. The run goes on when no other failed
+	// step is left.
+	RetryStep(ctx context.Context, run uint, key string) (inventory.Run, error)
+	// SkipStep leaves a failed or pending step out. The error is Invalid without
+	// a reason, and for a phase that nothing could follow without it.
+	SkipStep(ctx context.Context, run uint, key, reason string) (inventory.Run, error)
+}
+
+// RackControl begins what is no install.
+type RackControl interface {
+	// Inspect has the hardware of nodes looked at, of all that are not installed
+	// where none is named. Nothing is written.
+	Inspect(ctx context.Context, rack string, nodes []string) (inventory.Inspection, error)
+	// Preview is what an install would do, disk by disk.
+	Preview(ctx context.Context, rack string) (inventory.Preview, error)
+	// RunProof has an installed rack prove itself again.
+	RunProof(ctx context.Context, rack string) (inventory.Run, error)
+	// CreateRack makes a rack, with networks and without nodes. The error is
+	// Invalid with every reason, Conflict if there is a rack of that name.
+	CreateRack(ctx context.Context, r inventory.Rack) (inventory.Rack, error)
+}
+
+// RoleControl gives roles to nodes.
+type RoleControl interface {
+	// Fits says how well a node fits each role.
+	Fits(ctx context.Context, rack, node string) ([]inventory.Fitness, error)
+	// SetRole gives a node a role, changes what goes with it, or takes it away.
+	// The answer has the node's new name. The error is Invalid with every reason.
+	SetRole(ctx context.Context, rack, node string, req inventory.RoleRequest) (inventory.Node, error)
+}
+
+type stopRequest struct {
+	Name string `path:"name" doc:"the rack's name" example:"demo"`
+	Body struct {
+		Reason string `json:"reason,omitempty" maxLength:"500" doc:"why, for those who read the run later"`
+	}
+}
+
+type inspectRequest struct {
+	Name string `path:"name" doc:"the rack's name" example:"demo"`
+	Body struct {
+		Nodes []string `json:"nodes,omitempty" doc:"the nodes' names; all that are not installed if there are none"`
+	}
+}
+
+type retryRequest struct {
+	ID   uint `path:"id" doc:"the run's number" example:"1"`
+	Body struct {
+		Key string `json:"key" minLength:"1" doc:"the step's key" example:"controller-1/identity/keystone.conf"`
+	}
+}
+
+type skipRequest struct {
+	ID   uint `path:"id" doc:"the run's number" example:"1"`
+	Body struct {
+		Key    string `json:"key" minLength:"1" doc:"the step's key" example:"controller-1/identity/keystone.conf"`
+		Reason string `json:"reason" maxLength:"500" doc:"why it may be left out; the report shows it"`
+	}
+}
+
+type roleRequest struct {
+	Name string `path:"name" doc:"the node's name" example:"new-52-54-00-77-00-09"`
+	Rack string `query:"rack" doc:"the rack's name; needed where two racks have a node of that name"`
+	Body inventory.RoleRequest
+}
+
+func (s *server) controlRoutes(api huma.API) {
+	huma.Register(api, post("rack-stop", "/racks/{name}/stop", "Stop the active run after the steps in hand; install goes on with it"), func(ctx context.Context, in *stopRequest) (*answer[inventory.Run], error) {
+		return reply(s.Control.StopAfter(ctx, in.Name, in.Body.Reason))
+	})
+	huma.Register(api, post("rack-keep-going", "/racks/{name}/keep-going", "Withdraw a stop that has not taken hold yet"), func(ctx context.Context, in *rackName) (*answer[inventory.Run], error) {
+		return reply(s.Control.KeepGoing(ctx, in.Name))
+	})
+	huma.Register(api, post("run-retry", "/runs/{id}/retry", "Try a failed step again; the run goes on when no other failed step is left"), func(ctx context.Context, in *retryRequest) (*answer[inventory.Run], error) {
+		return reply(s.Control.RetryStep(ctx, in.ID, in.Body.Key))
+	})
+	huma.Register(api, post("run-skip", "/runs/{id}/skip", "Leave a failed or pending step out, with a reason"), func(ctx context.Context, in *skipRequest) (*answer[inventory.Run], error) {
+		return reply(s.Control.SkipStep(ctx, in.ID, in.Body.Key, in.Body.Reason))
+	})
+	huma.Register(api, post("rack-inspect", "/racks/{name}/inspect", "Look at the hardware of nodes through their BMCs; nothing is written"), func(ctx context.Context, in *inspectRequest) (*answer[inventory.Inspection], error) {
+		return reply(s.Control.Inspect(ctx, in.Name, in.Body.Nodes))
+	})
+	huma.Register(api, get("rack-preview", "/racks/{name}/preview", "Show what an install would do, every disk with what becomes of it, and the hash that confirms it"), func(ctx context.Context, in *rackName) (*answer[inventory.Preview], error) {
+		return reply(s.Control.Preview(ctx, in.Name))
+	})
+	huma.Register(api, post("rack-proof", "/racks/{name}/proof", "Have an installed rack prove itself again"), func(ctx context.Context, in *rackName) (*answer[inventory.Run], error) {
+		return reply(s.Control.RunProof(ctx, in.Name))
+	})
+	huma.Register(api, get("node-fits", "/nodes/{name}/fits", "Say how well a node fits each role"), func(ctx context.Context, in *nodeName) (*answer[[]inventory.Fitness], error) {
+		rack, err := s.rackOf(ctx, in.Rack, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return reply(s.Control.Fits(ctx, rack, in.Name))
+	})
+	huma.Register(api, post("node-set-role", "/nodes/{name}/role", "Give a node a role with all that goes with it, or take it away (role is empty)"), func(ctx context.Context, in *roleRequest) (*answer[inventory.Node], error) {
+		rack, err := s.rackOf(ctx, in.Rack, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return reply(s.Control.SetRole(ctx, rack, in.Name, in.Body))
+	})
+}
