@@ -138,7 +138,8 @@ func (g *gate) check(c *gin.Context) {
 	rule := g.rule(c)
 	who, err := g.identify(c.Request)
 	if err == nil {
-		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), whoKey{}, who))
+		ctx := inventory.WithPerson(c.Request.Context(), who.Name) // for what is stored of who did it
+		c.Request = c.Request.WithContext(context.WithValue(ctx, whoKey{}, who))
 	} else if inventory.CodeOf(err) != inventory.Unauthorised {
 		g.turnAway(c, err)
 		return

@@ -63,7 +63,7 @@ func TestStop(t *testing.T) {
 	m.AddRack(webtest.Rack("demo"))
 	m.AddRun(inventory.Run{RackID: 1, Rack: "demo", State: inventory.RunActive, Created: webtest.T0, Attempt: 1}, webtest.Until(webtest.Steps(), 20))
 	base := serve(t, m) + "/api/v1/racks/demo"
-	if got := call(t, "POST", base+"/stop", `{"reason":"lunch"}`); !strings.Contains(got.body, `"stop_why":"lunch"`) || !strings.Contains(got.body, `"state":"active"`) {
+	if got := call(t, "POST", base+"/stop", `{"reason":"lunch"}`); !strings.Contains(got.body, `"stop_why":"lunch"`) || !strings.Contains(got.body, `"stop_by":"`) || !strings.Contains(got.body, `"state":"active"`) {
 		t.Errorf("stop: %v", got)
 	}
 	if got := call(t, "POST", base+"/keep-going", ""); got.status != 200 || strings.Contains(got.body, "stop_at") {
