@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help deps build lint test rack rack-down clean
+.PHONY: help deps assets build lint test rack rack-down clean
 
 RACK := .rack
 APPLIANCE := bin/appliance --state $(RACK)
@@ -23,8 +23,21 @@ deps: ## install the Debian packages that are needed and missing (as root)
 	  [ "$$(id -u)" = 0 ] || { echo "run as root: apt-get install $${missing[*]}" >&2; exit 1; }; \
 	  apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends "$${missing[@]}"; \
 	fi
+	@command -v npm >/dev/null || { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends nodejs npm; }
 
-build: ## compile bin/appliance and bin/agent
+VENDOR := web/page/assets/vendor
+FROM_NPM := htmx.org/dist/htmx.min.js idiomorph/dist/idiomorph-ext.min.js \
+	@xterm/xterm/lib/xterm.js @xterm/xterm/css/xterm.css @xterm/addon-fit/lib/addon-fit.js
+
+$(VENDOR)/.stamp: package-lock.json Makefile
+	npm ci --no-audit --no-fund --ignore-scripts
+	rm -rf $(VENDOR) && mkdir -p $(VENDOR)
+	for f in $(FROM_NPM); do grep -v '^//# sourceMappingURL' node_modules/$$f > $(VENDOR)/$${f##*/}; done
+	touch $@
+
+assets: $(VENDOR)/.stamp ## fetch what the page takes from npm
+
+build: assets ## compile bin/appliance and bin/agent
 	CGO_ENABLED=1 go build -o bin/appliance ./cmd/appliance
 	CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w' -o bin/agent ./cmd/agent
 

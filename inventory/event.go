@@ -34,3 +34,12 @@ type Event struct {
 	Step  string    `json:"step,omitempty"`
 	Text  string    `json:"text"` // one line for a person; never a secret
 }
+
+// EventQuery asks for events, newest first; what is empty is not asked for.
+type EventQuery struct {
+	Text   string // in the text, the node, the MAC or the step; any case
+	Node   string
+	Type   EventType
+	Before uint // only events with a smaller ID: the page after one that ended there
+	Limit  int  // 100 if it is not positive
+}

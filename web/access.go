@@ -46,7 +46,6 @@ var rules = map[string]rule{
 	"POST /logout":                     {role: inventory.Viewer, summary: "Sign out"},
 	"GET /setup":                       {open: true},
 	"POST /setup":                      {open: true, summary: "Make the first user"},
-	"GET /page.css":                    {open: true},
 	"POST /api/v1/nodes/:name/console": {role: inventory.Operator, summary: "Open a node's serial console"},
 	"GET /api/v1/version":              {open: true},
 	"GET /api/v1/healthz":              {open: true},

@@ -30,8 +30,10 @@ type Runs interface {
 
 // Events gives the events after an ID, oldest first. The channel of Subscribe
 // wakes its reader after each write; the function ends the subscription.
+// FindEvents gives those that a query asks for, newest first.
 type Events interface {
 	Events(ctx context.Context, afterID uint, limit int) ([]inventory.Event, error)
+	FindEvents(ctx context.Context, q inventory.EventQuery) ([]inventory.Event, error)
 	Subscribe() (<-chan struct{}, func())
 }
 
@@ -78,13 +80,16 @@ func init() { gin.SetMode(gin.ReleaseMode) }
 
 type server struct {
 	Config
-	gate *gate
+	gate    *gate
+	changed *bell // for what is only in memory
+	lamps   *lamps
 }
 
 // NewAPI serves the page and the API to who is signed in (gate). Serve it over
 // TLS: passwords and tokens travel on it.
 func NewAPI(c Config) http.Handler {
-	s := &server{c, newGate(c.Access)}
+	s := &server{Config: c, gate: newGate(c.Access), changed: newBell()}
+	s.lamps = newLamps(c.Power, s.changed)
 	r := gin.New()
 	r.ContextWithFallback = true // a gin.Context is a context of its request, with who asks
 	r.Use(gin.Recovery(), headers, s.gate.check)
@@ -126,7 +131,7 @@ func NewAPI(c Config) http.Handler {
 
 func headers(c *gin.Context) {
 	h := c.Writer.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")

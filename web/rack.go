@@ -9,6 +9,7 @@ import (
 
 	"sandai/inventory"
 	"sandai/inventory/rackfile"
+	"sandai/web/progress"
 )
 
 type rackName struct {
@@ -69,7 +70,7 @@ func (s *server) installRoutes(api huma.API) {
 	huma.Register(api, get("rack-report", "/racks/{name}/report", "Show how the latest run went, and where the cloud is"), func(ctx context.Context, in *rackName) (*answer[inventory.Report], error) {
 		return reply(s.Installer.Report(ctx, in.Name))
 	})
-	huma.Register(api, get("rack-progress", "/racks/{name}/progress", "Show the latest run: step n of m, elapsed, remaining, the steps in hand"), func(ctx context.Context, in *rackName) (*answer[Progress], error) {
+	huma.Register(api, get("rack-progress", "/racks/{name}/progress", "Show the latest run: step n of m, elapsed, remaining, the steps in hand"), func(ctx context.Context, in *rackName) (*answer[progress.Progress], error) {
 		return reply(s.rackProgress(ctx, in.Name))
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"sandai/inventory"
-	"sandai/web"
+	"sandai/web/progress"
 )
 
 // patience is how long the appliance may be away while a run is followed; a
@@ -16,7 +16,7 @@ const patience = 10 * time.Minute
 
 // snapshot is what a view shows.
 type snapshot struct {
-	progress web.Progress
+	progress progress.Progress
 	steps    []inventory.Step
 }
 
@@ -53,7 +53,7 @@ func followRack(ctx context.Context, c *client, rack string, out io.Writer) erro
 			if s.progress.Run.State != inventory.RunActive {
 				printFailed(out, rack, s.progress)
 				if s.progress.Run.State == inventory.RunDone {
-					fmt.Fprintf(out, "run %d of rack %s is done after %s: %d steps\n", s.progress.Run.ID, rack, web.Span(s.progress.Elapsed), s.progress.Total)
+					fmt.Fprintf(out, "run %d of rack %s is done after %s: %d steps\n", s.progress.Run.ID, rack, progress.Span(s.progress.Elapsed), s.progress.Total)
 				}
 				return runError(rack, s.progress.Run)
 			}
@@ -99,11 +99,11 @@ func (c *client) snapshot(ctx context.Context, rack string) (snapshot, error) {
 }
 
 // printFailed tells all there is to know of the failed steps, and how to go on.
-func printFailed(out io.Writer, rack string, p web.Progress) {
+func printFailed(out io.Writer, rack string, p progress.Progress) {
 	for _, s := range p.Failed {
 		took := ""
 		if s.StartedAt != nil && s.EndedAt != nil {
-			took = " after " + web.Span(s.EndedAt.Sub(*s.StartedAt).Seconds())
+			took = " after " + progress.Span(s.EndedAt.Sub(*s.StartedAt).Seconds())
 		}
 		fmt.Fprintf(out, "\n✕ %s failed%s (attempt %d)\n  %s\n", s.Key, took, max(1, s.Attempt), s.Title)
 		fmt.Fprintf(out, "  reason:\n%s", indent(s.Reason))

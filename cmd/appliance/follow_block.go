@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 
 	"sandai/inventory"
-	"sandai/web"
+	"sandai/web/progress"
 )
 
 // blockView redraws one block on a terminal.
 type blockView struct {
 	out   io.Writer
 	lines int // drawn last time
-	last  web.Progress
+	last  progress.Progress
 }
 
 func (v *blockView) pause() time.Duration { return time.Second }
@@ -30,7 +30,7 @@ func (v *blockView) away(since time.Duration) {
 	if v.last.Run.ID == 0 {
 		lines = nil
 	}
-	v.draw(append(lines, "the appliance has not answered for "+web.Span(since.Seconds())+"; the run goes on when it is started again"))
+	v.draw(append(lines, "the appliance has not answered for "+progress.Span(since.Seconds())+"; the run goes on when it is started again"))
 }
 
 // width is asked for each time: a terminal may be made wider.
@@ -52,7 +52,7 @@ func (v *blockView) draw(lines []string) {
 
 // block is a run in a line for all and a line a node, no wider than width
 // columns unless width is 0.
-func block(p web.Progress, width int) []string {
+func block(p progress.Progress, width int) []string {
 	glyph := map[inventory.RunState]string{inventory.RunDone: "●", inventory.RunFailed: "✕"}[p.Run.State]
 	if glyph == "" {
 		glyph = "◔"
@@ -61,7 +61,7 @@ func block(p web.Progress, width int) []string {
 	for _, n := range p.Nodes {
 		names, roles = max(names, len(n.Node)), max(roles, len(n.Role))
 	}
-	out := []string{fmt.Sprintf("%s %s · %s", glyph, p.Run.Rack, web.StatusLine(p))}
+	out := []string{fmt.Sprintf("%s %s · %s", glyph, p.Run.Rack, progress.StatusLine(p))}
 	for _, n := range p.Nodes {
 		name := n.Node
 		if name == "" {
@@ -76,13 +76,13 @@ func block(p web.Progress, width int) []string {
 	return out
 }
 
-func inHand(n web.NodeProgress) string {
+func inHand(n progress.NodeProgress) string {
 	switch {
 	case len(n.Now) > 0:
 		now := n.Now[0]
-		text := web.StepGlyph(now.State) + " " + now.Chapter + "  " + now.Title + "  " + web.Clock(now.Seconds)
+		text := progress.StepGlyph(now.State) + " " + now.Chapter + "  " + now.Title + "  " + progress.Clock(now.Seconds)
 		if now.Expected > 0 {
-			text += " / ~" + web.Clock(now.Expected)
+			text += " / ~" + progress.Clock(now.Expected)
 		}
 		if now.Progress > 0 {
 			text += fmt.Sprintf("  %.0f %%", 100*now.Progress)

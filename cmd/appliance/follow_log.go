@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"sandai/inventory"
-	"sandai/web"
+	"sandai/web/progress"
 )
 
 // heartbeat is how often a log gets a line while nothing ends.
@@ -86,7 +86,7 @@ func (v *logView) begin(s snapshot) {
 		}
 	}
 	p := s.progress
-	fmt.Fprintf(v.out, "run %d of rack %s: %s\n", p.Run.ID, p.Run.Rack, web.StatusLine(p))
+	fmt.Fprintf(v.out, "run %d of rack %s: %s\n", p.Run.ID, p.Run.Rack, progress.StatusLine(p))
 	v.told = p.Elapsed
 }
 
@@ -116,34 +116,34 @@ func (v *logView) changes(s inventory.Step) []logLine {
 	return out
 }
 
-func (v *logView) print(p web.Progress, l logLine) {
+func (v *logView) print(p progress.Progress, l logLine) {
 	s := l.step
 	text := "starts"
 	if l.ended {
 		text = string(s.State)
 		if s.StartedAt != nil {
-			text += " " + web.Span(s.EndedAt.Sub(*s.StartedAt).Seconds())
+			text += " " + progress.Span(s.EndedAt.Sub(*s.StartedAt).Seconds())
 		}
 		if s.State != inventory.StepFailed {
 			v.ended++
 		}
 		text += fmt.Sprintf("  (%d/%d)", v.ended, p.Total)
 	}
-	v.line(l.at.Sub(p.Run.Created).Seconds(), s.Node, fmt.Sprintf("%-*s  %s  %s", v.chap, s.Chapter, web.ShortStep(s), text))
+	v.line(l.at.Sub(p.Run.Created).Seconds(), s.Node, fmt.Sprintf("%-*s  %s  %s", v.chap, s.Chapter, progress.ShortStep(s), text))
 }
 
 // beat says what is in hand while nothing ends.
-func (v *logView) beat(p web.Progress) {
+func (v *logView) beat(p progress.Progress) {
 	for _, n := range p.Nodes {
 		for _, now := range n.Now {
-			text := fmt.Sprintf("%-*s  %s  %s for %s", v.chap, now.Chapter, now.Title, now.State, web.Span(now.Seconds))
+			text := fmt.Sprintf("%-*s  %s  %s for %s", v.chap, now.Chapter, now.Title, now.State, progress.Span(now.Seconds))
 			if now.Expected > 0 {
-				text += ", last time " + web.Span(now.Expected)
+				text += ", last time " + progress.Span(now.Expected)
 			}
 			v.line(p.Elapsed, n.Node, text)
 		}
 	}
-	v.line(p.Elapsed, "", web.StatusLine(p))
+	v.line(p.Elapsed, "", progress.StatusLine(p))
 }
 
 func (v *logView) line(elapsed float64, node, text string) {

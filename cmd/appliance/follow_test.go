@@ -17,6 +17,7 @@ import (
 
 	"sandai/inventory"
 	"sandai/web"
+	"sandai/web/progress"
 	"sandai/web/webtest"
 )
 
@@ -40,12 +41,12 @@ func film(show func(s snapshot), away func(time.Duration)) {
 }
 
 // progressAt is what the API says of the steps; the estimate is made up.
-func progressAt(steps []inventory.Step, at float64) web.Progress {
+func progressAt(steps []inventory.Step, at float64) progress.Progress {
 	left := max(0, 100-at)
-	p := web.Progress{Run: inventory.Run{ID: 1, Rack: "demo", State: inventory.RunActive, Created: webtest.T0}, Total: len(steps), Elapsed: at, Remaining: &left}
+	p := progress.Progress{Run: inventory.Run{ID: 1, Rack: "demo", State: inventory.RunActive, Created: webtest.T0}, Total: len(steps), Elapsed: at, Remaining: &left}
 	rack := webtest.Rack("demo")
 	for _, n := range append(rack.Nodes, inventory.Node{}) {
-		np := web.NodeProgress{Node: n.Name, Role: n.Role, State: inventory.Configuring}
+		np := progress.NodeProgress{Node: n.Name, Role: n.Role, State: inventory.Configuring}
 		for _, s := range steps {
 			switch {
 			case s.Node != n.Name:
@@ -54,7 +55,7 @@ func progressAt(steps []inventory.Step, at float64) web.Progress {
 				np.Done++
 				p.Done++
 			case s.State == inventory.StepRunning:
-				np.Now = append(np.Now, web.StepNow{Key: s.Key, Chapter: s.Chapter, Title: s.Title, State: s.State, Seconds: at - s.StartedAt.Sub(webtest.T0).Seconds(), Expected: 60})
+				np.Now = append(np.Now, progress.StepNow{Key: s.Key, Chapter: s.Chapter, Title: s.Title, State: s.State, Seconds: at - s.StartedAt.Sub(webtest.T0).Seconds(), Expected: 60})
 			default:
 				np.Waiting = s.Needs[len(s.Needs)-1]
 			}
@@ -168,7 +169,7 @@ func TestFollowThroughRestart(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	for _, s := range all {
-		if n := strings.Count(out.String(), web.ShortStep(s)+"  done"); n == 0 || (s.Chapter != "power" && n != 1) {
+		if n := strings.Count(out.String(), progress.ShortStep(s)+"  done"); n == 0 || (s.Chapter != "power" && n != 1) {
 			t.Errorf("%s was told of %d times:\n%s", s.Key, n, out.String())
 		}
 	}

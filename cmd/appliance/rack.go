@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sandai/inventory"
-	"sandai/web"
+	"sandai/web/progress"
 )
 
 func newRackCommand() *cobra.Command {
@@ -301,8 +301,8 @@ The exit code is 4 when the run failed.`,
 	return c
 }
 
-func (c *client) progress(ctx context.Context, rack string) (web.Progress, error) {
-	var p web.Progress
+func (c *client) progress(ctx context.Context, rack string) (progress.Progress, error) {
+	var p progress.Progress
 	err := c.get(ctx, rackPath(rack, "/progress"), &p)
 	return p, err
 }

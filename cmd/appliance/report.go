@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sandai/inventory"
-	"sandai/web"
+	"sandai/web/progress"
 )
 
 func rackReport() *cobra.Command {
@@ -48,7 +48,7 @@ is 4 when the run failed.`,
 func printReport(out io.Writer, r inventory.Report) {
 	fmt.Fprintln(out, "Time of each phase")
 	fmt.Fprintln(out)
-	table := web.PhaseTable(r)
+	table := progress.PhaseTable(r)
 	for i := range table {
 		table[i][0] = "  " + table[i][0]
 		for j := range table[i] {
@@ -61,7 +61,7 @@ func printReport(out io.Writer, r inventory.Report) {
 		fmt.Fprintln(out)
 		var rows [][]string
 		for _, p := range r.Proof {
-			rows = append(rows, []string{"  " + web.StepGlyph(p.State) + " " + string(p.State), p.Check, p.Summary})
+			rows = append(rows, []string{"  " + progress.StepGlyph(p.State) + " " + string(p.State), p.Check, p.Summary})
 		}
 		printTable(out, rows)
 	}
@@ -70,15 +70,15 @@ func printReport(out io.Writer, r inventory.Report) {
 	case inventory.RunDone:
 		printCloud(out, r)
 	case inventory.RunFailed:
-		fmt.Fprintf(out, "Run %d of rack %s failed after %s: %s\nTo go on: appliance rack install %s --follow\n", r.Run.ID, r.Rack, web.Span(r.TotalSeconds), r.Run.Reason, r.Rack)
+		fmt.Fprintf(out, "Run %d of rack %s failed after %s: %s\nTo go on: appliance rack install %s --follow\n", r.Run.ID, r.Rack, progress.Span(r.TotalSeconds), r.Run.Reason, r.Rack)
 	default:
-		fmt.Fprintf(out, "Run %d of rack %s is under way since %s: appliance rack status %s --follow\n", r.Run.ID, r.Rack, web.Span(r.TotalSeconds), r.Rack)
+		fmt.Fprintf(out, "Run %d of rack %s is under way since %s: appliance rack status %s --follow\n", r.Run.ID, r.Rack, progress.Span(r.TotalSeconds), r.Rack)
 	}
 }
 
 // printCloud is the last word, in the spirit of DevStack's.
 func printCloud(out io.Writer, r inventory.Report) {
-	fmt.Fprintf(out, "Rack %s is a cloud. It took %s (run %d).\n\n", r.Rack, web.Span(r.TotalSeconds), r.Run.ID)
+	fmt.Fprintf(out, "Rack %s is a cloud. It took %s (run %d).\n\n", r.Rack, progress.Span(r.TotalSeconds), r.Run.ID)
 	rows := [][]string{
 		{"  Horizon is now available at", r.Cloud.Horizon},
 		{"  Keystone is serving at", r.Cloud.Keystone},

@@ -3,6 +3,8 @@ package db
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -54,6 +56,35 @@ func (s *Store) Events(ctx context.Context, afterID uint, limit int) ([]inventor
 	}
 	return list, nil
 }
+
+// FindEvents lists the events that a query asks for, newest first.
+func (s *Store) FindEvents(ctx context.Context, q inventory.EventQuery) ([]inventory.Event, error) {
+	if q.Limit <= 0 {
+		q.Limit = 100
+	}
+	tx := s.read(ctx)
+	if q.Text != "" {
+		like := "%" + likeEscape.Replace(q.Text) + "%"
+		tx = tx.Where(`text LIKE @q ESCAPE '\' OR node LIKE @q ESCAPE '\' OR mac LIKE @q ESCAPE '\' OR step LIKE @q ESCAPE '\'`, sql.Named("q", like))
+	}
+	if q.Node != "" {
+		tx = tx.Where("node = ?", q.Node)
+	}
+	if q.Type != "" {
+		tx = tx.Where("type = ?", q.Type)
+	}
+	if q.Before > 0 {
+		tx = tx.Where("id < ?", q.Before)
+	}
+	var list []inventory.Event
+	if err := tx.Order("id DESC").Limit(q.Limit).Find(&list).Error; err != nil {
+		return nil, fail(err, "searching the events")
+	}
+	return list, nil
+}
+
+// likeEscape takes the meaning of its signs from a text for SQL's LIKE.
+var likeEscape = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 
 // NodeEvents lists a node's events of some types (of any if there are none)
 // from since on, oldest first.

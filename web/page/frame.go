@@ -1,0 +1,81 @@
+package page
+
+import (
+	"sandai/inventory"
+	"sandai/web/progress"
+)
+
+// Frame is what every page has around its content.
+type Frame struct {
+	Lang    Lang
+	Theme   string // "light", "dark", or "" for the system's
+	URL     string // the page's own, with its query: it is fetched again when something changed
+	Title   Text
+	Section string // the tab that is chosen: "rack", "runs", "cloud", "images", "events", "settings"
+	Racks   []string
+	Rack    string // the one that the page is about, "" where there is none
+	Who     string // who is signed in
+	Role    string // "viewer", "operator", "admin"
+	Status  *Status
+	Problem string // what went wrong with what was just asked for: what, why, what now
+	Search  string // what was searched for
+}
+
+// May reports whether who looks may do what wants a role.
+func (f Frame) May(role string) bool {
+	rank := map[string]int{"viewer": 1, "operator": 2, "admin": 3}
+	return rank[f.Role] >= rank[role]
+}
+
+// Status is the line that is always there and always true: what happens, how
+// far, how long, and whether anything is wrong.
+type Status struct {
+	Lamp Lamp
+	Text []Text // in the order of the line
+	Run  uint   // the run that it tells of, 0 for none
+	// Active: a run is under way and may be stopped after the steps in hand.
+	Active   bool
+	Stopping bool
+}
+
+// StatusOf makes the line from a rack's progress; nil where it was never installed.
+func StatusOf(p *progress.Progress) *Status {
+	if p == nil {
+		return &Status{Lamp: Lamp{"○", Text{"Not installed", "未インストール"}, "quiet"},
+			Text: []Text{{"give each server a role, then install the rack", "各サーバーにロールを割り当て、ラックをインストールしてください"}}}
+	}
+	s := &Status{Lamp: runLamp(p.Run), Run: p.Run.ID, Active: p.Run.State == inventory.RunActive}
+	add := func(t Text, a ...any) { s.Text = append(s.Text, Textf(t, a...)) }
+	add(Text{"step %d of %d", "手順 %d / %d"}, p.Done, p.Total)
+	took := Span(p.Elapsed)
+	s.Text = append(s.Text, took)
+	switch {
+	case !s.Active:
+	case p.Remaining == nil:
+		add(Text{"first run, no estimate", "初回のため見積りなし"})
+	default:
+		left := Span(*p.Remaining)
+		s.Text = append(s.Text, Text{"about " + left.EN + " left", "残り約 " + left.JA})
+	}
+	switch {
+	case len(p.Failed) > 0:
+		add(Text{"%s failed", "%s が失敗"}, p.Failed[0].Key)
+	case p.Run.State == inventory.RunFailed:
+		s.Text = append(s.Text, Both(p.Run.Reason))
+	case s.Active:
+		add(Text{"nothing wrong", "異常なし"})
+	}
+	return s
+}
+
+func runLamp(r inventory.Run) Lamp {
+	switch r.State {
+	case inventory.RunDone:
+		return Lamp{"●", Text{"Installed", "インストール済み"}, "good"}
+	case inventory.RunFailed:
+		return Lamp{"✕", Text{"Failed", "失敗"}, "bad"}
+	case inventory.RunActive:
+		return Lamp{"◔", Text{"Installing", "インストール中"}, "busy"}
+	}
+	return Lamp{"⏸", Text{"Stopped", "停止"}, "quiet"}
+}

@@ -1,0 +1,119 @@
+package web
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"sandai/inventory"
+	"sandai/web/page"
+	"sandai/web/progress"
+)
+
+// pageCookieAge is how long a browser keeps the language and the colours.
+const pageCookieAge = 365 * 24 * time.Hour
+
+// pages serves what a browser is shown.
+func (s *server) pages(r *gin.Engine) {
+	r.Use(choose)
+	r.GET("/assets/*name", func(c *gin.Context) { page.ServeAsset(c.Writer, c.Request) })
+	s.live(r)
+	s.rackPages(r)
+}
+
+// choose keeps the language and the colours that the query asks for, and leads
+// back to the page without them.
+func choose(c *gin.Context) {
+	q := c.Request.URL.Query()
+	chosen := false
+	for name, known := range map[string]map[string]bool{"lang": {"en": true, "ja": true}, "theme": {"auto": true, "light": true, "dark": true}} {
+		v := q.Get(name)
+		if c.Request.Method != http.MethodGet || !known[v] {
+			continue
+		}
+		chosen = true
+		q.Del(name)
+		http.SetCookie(c.Writer, &http.Cookie{Name: name, Value: v, Path: "/", MaxAge: int(pageCookieAge.Seconds()), SameSite: http.SameSiteLaxMode, HttpOnly: true, Secure: c.Request.TLS != nil})
+	}
+	if chosen {
+		// Two slashes would name another host.
+		to := url.URL{Path: "/" + strings.TrimLeft(c.Request.URL.Path, "/"), RawQuery: q.Encode()}
+		c.Redirect(http.StatusSeeOther, to.String())
+		c.Abort()
+	}
+}
+
+func cookie(c *gin.Context, name string) string {
+	v, err := c.Cookie(name)
+	if err != nil {
+		return ""
+	}
+	return v
+}
+
+// frame makes what a page has around its content; rack is the one that it is
+// about, "" for none: the status line is then that of the first rack with a run.
+func (s *server) frame(c *gin.Context, section, rack string, title page.Text) (page.Frame, error) {
+	f := page.Frame{Lang: page.LangOf(cookie(c, "lang"), c.GetHeader("Accept-Language")), URL: c.Request.URL.RequestURI(),
+		Title: title, Section: section, Rack: rack}
+	if t := cookie(c, "theme"); t == "light" || t == "dark" {
+		f.Theme = t
+	}
+	f.Who, f.Role = whoLooks(c)
+	racks, err := s.Racks.Racks(c)
+	if err != nil {
+		return f, err
+	}
+	for _, r := range racks {
+		f.Racks = append(f.Racks, r.Name)
+	}
+	if rack == "" && len(f.Racks) > 0 {
+		f.Rack = f.Racks[0]
+	}
+	if f.Rack == "" {
+		return f, nil
+	}
+	p, err := s.latest(c, f.Rack)
+	f.Status = page.StatusOf(p)
+	return f, err
+}
+
+// latest is the progress of a rack's latest run, nil where it has none.
+func (s *server) latest(c *gin.Context, rack string) (*progress.Progress, error) {
+	p, err := s.rackProgress(c, rack)
+	switch {
+	case err == nil:
+		return &p, nil
+	case inventory.CodeOf(err) == inventory.NotFound:
+		return nil, nil
+	}
+	return nil, err
+}
+
+// show draws a page; where that fails, the error's page.
+func (s *server) show(c *gin.Context, status int, name string, f page.Frame, view any) {
+	var b bytes.Buffer
+	if err := page.Render(&b, name, f, view); err != nil {
+		fail(c, inventory.Errorf(inventory.Internal, "%w", err))
+		return
+	}
+	c.Data(status, "text/html; charset=utf-8", b.Bytes())
+}
+
+// problem draws the page of an error: what happened, why, what to do next.
+func (s *server) problem(c *gin.Context, f page.Frame, err error) {
+	e := errorOf(err)
+	title := page.Text{EN: "That did not work", JA: "処理できませんでした"}
+	if e.Code == inventory.NotFound {
+		title = page.Text{EN: "There is no such thing", JA: "見つかりません"}
+	}
+	if f.Lang == "" {
+		f.Lang = page.LangOf(cookie(c, "lang"), c.GetHeader("Accept-Language"))
+	}
+	f.Title = title
+	s.show(c, e.status, "problem", f, page.ProblemView{Title: title, Text: e.Text})
+}

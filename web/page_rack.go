@@ -1,0 +1,137 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"sandai/inventory"
+	"sandai/web/page"
+)
+
+// historyLength is how many events the drawer shows.
+const historyLength = 50
+
+func (s *server) rackPages(r *gin.Engine) {
+	r.GET("/", s.home)
+	r.GET("/racks/:rack", func(c *gin.Context) { s.rackPage(c, http.StatusOK, "") })
+	r.POST("/racks/:rack/power", s.powerAction)
+	r.POST("/racks/:rack/resume", s.resumeAction)
+}
+
+// home leads to the first rack, or says how to get one.
+func (s *server) home(c *gin.Context) {
+	f, err := s.frame(c, "rack", "", page.Text{EN: "No rack", JA: "ラックなし"})
+	switch {
+	case err != nil:
+		s.problem(c, f, err)
+	case f.Rack != "":
+		c.Redirect(http.StatusSeeOther, "/racks/"+url.PathEscape(f.Rack))
+	default:
+		s.show(c, http.StatusOK, "empty", f, nil)
+	}
+}
+
+// rackPage draws the rack; problem is what just went wrong, "" for nothing.
+func (s *server) rackPage(c *gin.Context, status int, problem string) {
+	name := c.Param("rack")
+	f, err := s.frame(c, "rack", name, page.Both(name))
+	if err != nil {
+		s.problem(c, f, err)
+		return
+	}
+	d, err := s.rackData(c, name)
+	if err != nil {
+		s.problem(c, f, err)
+		return
+	}
+	f.Problem = problem
+	f.URL = rackURL(name, d)
+	s.show(c, status, "rack", f, page.RackPage(d))
+}
+
+func rackURL(name string, d page.RackData) string {
+	q := url.Values{}
+	for _, n := range d.Selected {
+		q.Add("node", n)
+	}
+	if d.Tab != "" {
+		q.Set("tab", d.Tab)
+	}
+	if d.Filter != "" {
+		q.Set("q", d.Filter)
+	}
+	u := url.URL{Path: "/racks/" + name, RawQuery: q.Encode()}
+	return u.String()
+}
+
+func (s *server) rackData(c *gin.Context, name string) (page.RackData, error) {
+	d := page.RackData{Selected: values(c, "node"), Tab: value(c, "tab"), Filter: value(c, "q"), Now: time.Now()}
+	var err error
+	if d.Rack, err = s.Racks.Rack(c, name); err != nil {
+		return d, err
+	}
+	d.Power = s.lamps.of(d.Rack)
+	if d.Progress, err = s.latest(c, name); err != nil {
+		return d, err
+	}
+	if d.Progress != nil {
+		if d.Steps, err = s.Runs.Steps(c, d.Progress.Run.ID); err != nil {
+			return d, err
+		}
+	}
+	if len(d.Selected) == 1 && d.Tab == "history" {
+		d.History, err = s.Events.FindEvents(c, inventory.EventQuery{Node: d.Selected[0], Limit: historyLength})
+	}
+	return d, err
+}
+
+// value and values read a field of a form or of the query.
+func value(c *gin.Context, name string) string {
+	if v := c.PostForm(name); v != "" {
+		return v
+	}
+	return c.Query(name)
+}
+
+func values(c *gin.Context, name string) []string {
+	if v := c.PostFormArray(name); len(v) > 0 {
+		return v
+	}
+	return c.QueryArray(name)
+}
+
+// powerAction switches the chosen servers. What interrupts a server wants its
+// name typed.
+func (s *server) powerAction(c *gin.Context) {
+	name, op, nodes := c.Param("rack"), c.PostForm("op"), c.PostFormArray("node")
+	if len(nodes) == 0 || !slices.Contains([]string{"on", "soft", "off", "cycle", "reset"}, op) {
+		s.rackPage(c, http.StatusUnprocessableEntity, "nothing was switched: choose a server and one of on, shut down, off, off and on, reset")
+		return
+	}
+	if (op == "off" || op == "cycle" || op == "reset") && c.PostForm("confirm") != nodes[0] {
+		s.rackPage(c, http.StatusUnprocessableEntity, "nothing was switched: that interrupts what runs on the server, so its name is asked for: type "+nodes[0])
+		return
+	}
+	for _, n := range nodes {
+		if err := s.Power.SetPower(c, name, n, op); err != nil {
+			s.rackPage(c, errorOf(err).status, n+": "+err.Error())
+			return
+		}
+	}
+	s.lamps.forget(name)
+	c.Redirect(http.StatusSeeOther, rackURL(name, page.RackData{Selected: nodes, Tab: c.PostForm("tab")}))
+}
+
+// resumeAction goes on with a run that failed or was stopped.
+func (s *server) resumeAction(c *gin.Context) {
+	name := c.Param("rack")
+	if _, err := s.Installer.Install(c, name, inventory.InstallRequest{}); err != nil {
+		s.rackPage(c, errorOf(err).status, err.Error())
+		return
+	}
+	c.Redirect(http.StatusSeeOther, "/racks/"+url.PathEscape(name))
+}
