@@ -40,6 +40,8 @@ type Engine struct {
 	sensors *kept[inventory.Sensors]
 	sels    *kept[inventory.SEL]
 
+	statuses *kept[inventory.CloudStatus]
+
 	mu       sync.Mutex
 	inflight map[string]bool // "run/key" of appliance steps that a goroutine works on
 	wg       sync.WaitGroup
@@ -48,7 +50,8 @@ type Engine struct {
 // New returns an engine; Run starts it.
 func New(c Config) *Engine {
 	return &Engine{Config: c, store: c.Store, log: c.Log, inflight: map[string]bool{}, desk: newDesk(), started: time.Now(),
-		sensors: newKept[inventory.Sensors](sensorLife, sensorLimit), sels: newKept[inventory.SEL](sensorLife, sensorLimit)}
+		sensors: newKept[inventory.Sensors](sensorLife, sensorLimit), sels: newKept[inventory.SEL](sensorLife, sensorLimit),
+		statuses: newKept[inventory.CloudStatus](statusLife, statusLimit)}
 }
 
 // tick bounds how long a deadline may go unnoticed; every write wakes the loop

@@ -273,6 +273,10 @@ func (noImages) Open(context.Context, string) (io.ReadCloser, inventory.Image, e
 
 type sunny struct{}
 
+func (sunny) Status(context.Context) inventory.CloudStatus {
+	return inventory.CloudStatus{Services: []inventory.ServiceStatus{{Binary: "nova-scheduler", Up: true}}}
+}
+
 func (sunny) Do(context.Context, kind.API, func(string)) (bool, string, string, error) {
 	return true, "64 bytes in 1 ms", "", nil
 }

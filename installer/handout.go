@@ -32,23 +32,7 @@ func (h Handout) Info(r inventory.Rack) inventory.CloudInfo {
 
 // Write writes the three files, each whole or not at all.
 func (h Handout) Write(_ context.Context, r inventory.Rack, report inventory.Report, adminPassword string) error {
-	env := fmt.Sprintf(`# Administrator of the cloud on rack %s. Use: . %s
-export OS_AUTH_URL=%s
-export OS_IDENTITY_API_VERSION=3
-export OS_REGION_NAME=%s
-export OS_PROJECT_NAME=admin
-export OS_PROJECT_DOMAIN_NAME=Default
-export OS_USERNAME=admin
-export OS_USER_DOMAIN_NAME=Default
-export OS_PASSWORD=%s
-`, r.Name, filepath.Join(h.Dir, "openrc"), authURL(r), r.Region, adminPassword)
-	clouds, err := yaml.Marshal(map[string]any{"clouds": map[string]any{r.Name: map[string]any{
-		"region_name": r.Region, "identity_api_version": 3,
-		"auth": map[string]any{
-			"auth_url": authURL(r), "username": "admin", "password": adminPassword,
-			"project_name": "admin", "project_domain_name": "Default", "user_domain_name": "Default",
-		},
-	}}})
+	clouds, err := cloudsYAML(r, adminPassword)
 	if err != nil {
 		return err
 	}
@@ -60,12 +44,37 @@ export OS_PASSWORD=%s
 		name string
 		data []byte
 		mode os.FileMode
-	}{{"openrc", []byte(env), 0o600}, {"clouds.yaml", clouds, 0o600}, {"report.json", append(rep, '\n'), 0o644}} {
+	}{{"openrc", openrc(r, filepath.Join(h.Dir, "openrc"), adminPassword), 0o600}, {"clouds.yaml", clouds, 0o600}, {"report.json", append(rep, '\n'), 0o644}} {
 		if err := writeWhole(filepath.Join(h.Dir, f.name), f.data, f.mode); err != nil {
 			return fmt.Errorf("write %s: %w", f.name, err)
 		}
 	}
 	return nil
+}
+
+// openrc sets the environment of OpenStack's clients; path is what to source.
+func openrc(r inventory.Rack, path, password string) []byte {
+	return fmt.Appendf(nil, `# Administrator of the cloud on rack %s. Use: . %s
+export OS_AUTH_URL=%s
+export OS_IDENTITY_API_VERSION=3
+export OS_REGION_NAME=%s
+export OS_PROJECT_NAME=admin
+export OS_PROJECT_DOMAIN_NAME=Default
+export OS_USERNAME=admin
+export OS_USER_DOMAIN_NAME=Default
+export OS_PASSWORD=%s
+`, r.Name, path, authURL(r), r.Region, password)
+}
+
+// cloudsYAML is the same for clients that look in ~/.config/openstack.
+func cloudsYAML(r inventory.Rack, password string) ([]byte, error) {
+	return yaml.Marshal(map[string]any{"clouds": map[string]any{r.Name: map[string]any{
+		"region_name": r.Region, "identity_api_version": 3,
+		"auth": map[string]any{
+			"auth_url": authURL(r), "username": "admin", "password": password,
+			"project_name": "admin", "project_domain_name": "Default", "user_domain_name": "Default",
+		},
+	}}})
 }
 
 // writeWhole replaces a file in one step, so that a reader never sees half of it.

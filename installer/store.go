@@ -61,9 +61,11 @@ type Images interface {
 	Open(ctx context.Context, name string) (io.ReadCloser, inventory.Image, error)
 }
 
-// Cloud carries out api steps on one cloud; installer/cloud implements it.
+// Cloud is one cloud: it carries out api steps and tells how it fares; installer/cloud implements it.
 type Cloud interface {
 	Do(ctx context.Context, a kind.API, progress func(string)) (changed bool, summary, output string, err error)
+	// Status asks how the cloud fares; what cannot be asked is in its Errors.
+	Status(ctx context.Context) inventory.CloudStatus
 }
 
 // Guide is the install guide; installer/guide implements it.

@@ -157,6 +157,8 @@ func (s cloudSteps) Do(ctx context.Context, a kind.API, progress func(string)) (
 	return r.Changed, r.Summary, r.Output, err
 }
 
+func (s cloudSteps) Status(ctx context.Context) inventory.CloudStatus { return s.c.Status(ctx) }
+
 // keys keeps the proof's ssh key sealed with the rack's other secrets.
 type keys struct {
 	a    *appliance

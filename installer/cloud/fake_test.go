@@ -178,6 +178,8 @@ func (f *fakeCloud) route(w http.ResponseWriter, r *http.Request) {
 		f.compute(w, r, parts[2:])
 	case "volume":
 		f.volume(w, r, parts[3:])
+	case "placement":
+		f.placement(w, r, parts[1:])
 	default:
 		notFound(w)
 	}

@@ -21,8 +21,10 @@ func (f *fakeCloud) network(w http.ResponseWriter, r *http.Request, p []string) 
 		}
 		f.addLocked("ports", port)
 		reply(w, 200, object{"id": p[1], "subnet_id": sub["id"], "port_id": port["id"]})
+	case p[0] == "network-ip-availabilities":
+		reply(w, 200, object{"network_ip_availability": object{"network_id": p[1], "total_ips": 100, "used_ips": 2}})
 	case r.Method == "GET" && len(p) == 1:
-		reply(w, 200, object{plural: match(f.kinds[plural], r.URL.Query(), "name", "network_id", "device_id", "port_id", "project_id", "security_group_id", "protocol", "direction")})
+		reply(w, 200, object{plural: match(f.kinds[plural], r.URL.Query(), "name", "router:external", "network_id", "device_id", "port_id", "project_id", "security_group_id", "protocol", "direction")})
 	case r.Method == "GET":
 		o := f.get(plural, p[1])
 		if o == nil {
@@ -152,6 +154,8 @@ func (f *fakeCloud) volume(w http.ResponseWriter, r *http.Request, p []string) {
 	switch {
 	case p[0] == "os-services":
 		reply(w, 200, object{"services": match(f.kinds["volume_services"], nil)})
+	case p[0] == "scheduler-stats":
+		reply(w, 200, object{"pools": []object{{"name": "controller-1@lvm#lvm", "capabilities": object{"total_capacity_gb": 20.0, "free_capacity_gb": 18.5}}}})
 	case p[0] == "attachments" && r.Method == "DELETE":
 		a := f.get("attachments", p[1])
 		f.get("volumes", a["volume_id"].(string))["status"] = "available"

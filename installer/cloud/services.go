@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	volumeservices "github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/services"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/hypervisors"
@@ -19,6 +20,13 @@ type Part struct {
 	Name string // "nova-scheduler", "neutron-l3-agent"; a hypervisor's type
 	Host string
 	Up   bool
+
+	// What Status tells besides. Alive and enabled together are Up.
+	Alive, Enabled bool
+	Zone           string
+	Reason         string    // why it is disabled
+	Started        time.Time // zero where the API does not tell
+	Heard          time.Time // its last report
 }
 
 func (p Part) String() string { return p.Name + " on " + p.Host }
@@ -41,14 +49,19 @@ func (s *session) look(ctx context.Context, of string) (parts []Part, missing []
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, want := range s.expected(of) {
-		if !slices.ContainsFunc(parts, func(p Part) bool {
-			return p.Kind == want.Kind && (want.Name == "" || p.Name == want.Name) && (want.Host == "" || sameHost(p.Host, want.Host))
-		}) {
-			missing = append(missing, want.String())
-		}
+	for _, want := range s.missing(of, parts) {
+		missing = append(missing, want.String())
 	}
 	return parts, missing, nil
+}
+
+// missing lists what is expected of a kind and not among the parts.
+func (s *session) missing(of string, parts []Part) []Part {
+	return slices.DeleteFunc(s.expected(of), func(want Part) bool {
+		return slices.ContainsFunc(parts, func(p Part) bool {
+			return p.Kind == want.Kind && (want.Name == "" || p.Name == want.Name) && (want.Host == "" || sameHost(p.Host, want.Host))
+		})
+	})
 }
 
 // expected lists what must be there; an empty Name or Host stands for any.
@@ -104,7 +117,8 @@ func (s *session) computeParts(ctx context.Context) ([]Part, error) {
 	}
 	var out []Part
 	for _, v := range list {
-		out = append(out, Part{Kind: "compute", Name: v.Binary, Host: v.Host, Up: v.State == "up" && v.Status == "enabled"})
+		out = append(out, Part{Kind: "compute", Name: v.Binary, Host: v.Host, Up: v.State == "up" && v.Status == "enabled",
+			Alive: v.State == "up", Enabled: v.Status == "enabled", Zone: v.Zone, Reason: v.DisabledReason, Heard: v.UpdatedAt})
 	}
 	hp, err := hypervisors.List(cc, nil).AllPages(ctx)
 	if err != nil {
@@ -135,7 +149,8 @@ func (s *session) networkParts(ctx context.Context) ([]Part, error) {
 	}
 	var out []Part
 	for _, v := range list {
-		out = append(out, Part{Kind: "network", Name: v.Binary, Host: v.Host, Up: v.Alive && v.AdminStateUp})
+		out = append(out, Part{Kind: "network", Name: v.Binary, Host: v.Host, Up: v.Alive && v.AdminStateUp,
+			Alive: v.Alive, Enabled: v.AdminStateUp, Zone: v.AvailabilityZone, Started: v.StartedAt, Heard: v.HeartbeatTimestamp})
 	}
 	return out, nil
 }
@@ -155,7 +170,8 @@ func (s *session) volumeParts(ctx context.Context) ([]Part, error) {
 	}
 	var out []Part
 	for _, v := range list {
-		out = append(out, Part{Kind: "volume", Name: v.Binary, Host: v.Host, Up: v.State == "up" && v.Status == "enabled"})
+		out = append(out, Part{Kind: "volume", Name: v.Binary, Host: v.Host, Up: v.State == "up" && v.Status == "enabled",
+			Alive: v.State == "up", Enabled: v.Status == "enabled", Zone: v.Zone, Reason: v.DisabledReason, Heard: v.UpdatedAt})
 	}
 	return out, nil
 }

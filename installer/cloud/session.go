@@ -125,6 +125,10 @@ func (s *session) network() (*gophercloud.ServiceClient, error) {
 	return openstack.NewNetworkV2(s.pc, gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityPublic})
 }
 
+func (s *session) placement() (*gophercloud.ServiceClient, error) {
+	return openstack.NewPlacementV1(s.pc, gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityPublic})
+}
+
 // volume asks for microversion 3.27, the first with the attachments API.
 func (s *session) volume() (*gophercloud.ServiceClient, error) {
 	v, err := openstack.NewBlockStorageV3(s.pc, gophercloud.EndpointOpts{Availability: gophercloud.AvailabilityPublic})

@@ -1,0 +1,32 @@
+package cloud
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// placement answers for two compute nodes of four CPUs and one provider that is
+// none.
+func (f *fakeCloud) placement(w http.ResponseWriter, r *http.Request, p []string) {
+	switch {
+	case len(p) == 1:
+		reply(w, 200, object{"resource_providers": []object{{"uuid": "rp-1", "name": "compute-1"}, {"uuid": "rp-2", "name": "compute-2"}, {"uuid": "rp-x", "name": "a shared disk"}}})
+	case p[2] == "inventories" && p[1] == "rp-x":
+		reply(w, 200, object{"inventories": object{"DISK_GB": object{"total": 100, "reserved": 0, "allocation_ratio": 1.0}}})
+	case p[2] == "inventories":
+		reply(w, 200, object{"inventories": object{
+			"VCPU":      object{"total": 4, "reserved": 0, "allocation_ratio": 4.0},
+			"MEMORY_MB": object{"total": 3900, "reserved": 512, "allocation_ratio": 1.0},
+			"DISK_GB":   object{"total": 19, "reserved": 0, "allocation_ratio": 1.0}}})
+	default:
+		reply(w, 200, object{"usages": object{"VCPU": 1, "MEMORY_MB": 192, "DISK_GB": 1}})
+	}
+}
+
+// withPlacement puts Placement into the catalogue.
+func (f *fakeCloud) withPlacement() {
+	u, _ := url.Parse(f.srv.URL)
+	id := f.id()
+	f.add("services", object{"id": id, "type": "placement", "name": "placement"})
+	f.add("endpoints", object{"id": f.id(), "service_id": id, "interface": "public", "region": "RegionOne", "url": "http://controller:" + u.Port() + "/placement"})
+}
