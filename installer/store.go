@@ -21,6 +21,9 @@ type Store interface {
 	PutRack(ctx context.Context, r inventory.Rack, bmcPasswords map[string]string) error
 	Rack(ctx context.Context, name string) (inventory.Rack, error)
 	RackByID(ctx context.Context, id uint) (inventory.Rack, error)
+	// Journey is NotFound where no run of the rack has collected one.
+	Journey(ctx context.Context, rackID uint) (inventory.Journey, error)
+	PutJourney(ctx context.Context, runID uint, j inventory.Journey) error
 	// Subscribe wakes its reader after each committed write.
 	Subscribe() (<-chan struct{}, func())
 }

@@ -114,9 +114,7 @@ func NewAPI(c Config) http.Handler {
 	s.nodeRoutes(v1)
 	s.callRoutes(v1)
 	s.sensorRoutes(v1)
-	if c.Cloud != nil { // until the engine has it
-		s.cloudRoutes(v1)
-	}
+	s.cloudRoutes(v1)
 	if c.Control != nil { // the engine learns it step by step
 		s.controlRoutes(v1)
 	}

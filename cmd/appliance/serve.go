@@ -156,7 +156,7 @@ func (a *appliance) run(ctx context.Context) error {
 
 func (a *appliance) apiHandler() http.Handler {
 	return web.NewAPI(web.Config{Racks: a.store, Runs: a.store, Events: a.store, Installer: a.engine, Power: a.engine, Access: a.store,
-		Calls: a.engine, Sensors: a.engine})
+		Cloud: a.engine, Calls: a.engine, Sensors: a.engine})
 }
 
 // racks starts the wire side of each rack as it appears in the inventory.

@@ -29,6 +29,7 @@ func contract(t *testing.T, open func(t testing.TB) *Store) {
 		"steps side by side":       stepRace,
 		"events":                   events,
 		"events with their change": eventsTogether,
+		"journey":                  journeys,
 		"subscribe":                subscribe,
 		"secrets":                  secrets,
 		"secret made once":         secretRace,

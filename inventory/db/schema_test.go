@@ -88,7 +88,7 @@ func TestColumns(t *testing.T) {
 	for _, typ := range []any{
 		&inventory.Rack{}, &inventory.Network{}, &inventory.Node{}, &inventory.NIC{}, &inventory.BMC{}, &inventory.Lease{},
 		&inventory.Image{}, &inventory.Run{}, &inventory.Step{}, &inventory.Event{}, &sealed{},
-		&inventory.User{}, &inventory.Session{}, &inventory.Token{}, &inventory.AuditEntry{}, &setupCode{},
+		&inventory.User{}, &inventory.Session{}, &inventory.Token{}, &inventory.AuditEntry{}, &setupCode{}, &journey{},
 	} {
 		sch := ok(schema.Parse(typ, &sync.Map{}, s.w.NamingStrategy))
 		fields, columns := map[string]bool{}, map[string]bool{}
