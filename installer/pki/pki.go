@@ -1,13 +1,16 @@
 // Package pki is the appliance's own certificate authority: it signs the
-// certificate of the agent endpoint and one client certificate for each node's
-// agent (X.509, RFC 5280). The CA's key is made once and kept sealed.
+// certificates of the page and of the agent endpoint, and one client certificate
+// for each node's agent (X.509, RFC 5280). The CA's key is made once and kept
+// sealed.
 package pki
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -29,9 +32,16 @@ type Secrets interface {
 // CA signs certificates.
 type CA struct {
 	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+	key  crypto.Signer
 	pem  []byte
 }
+
+// Sizes of RSA keys in bits. The CA and the page's certificate are RSA because
+// iPXE verifies no other signatures; what only our own programs see is ECDSA.
+const (
+	caBits   = 3072
+	siteBits = 2048
+)
 
 // How long certificates are valid. A node's clock may be a day wrong before the
 // agent has set it, so all of them start a day early.
@@ -56,11 +66,27 @@ func Load(ctx context.Context, s Secrets) (*CA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the appliance's CA: %w", err)
 	}
-	key, err := x509.ParseECPrivateKey(keyBlock.Bytes)
+	key, err := parseKey(keyBlock)
 	if err != nil {
 		return nil, fmt.Errorf("load the appliance's CA key: %w", err)
 	}
 	return &CA{cert: cert, key: key, pem: pem.EncodeToMemory(block)}, nil
+}
+
+// parseKey reads a key; the first appliances made ECDSA keys.
+func parseKey(b *pem.Block) (crypto.Signer, error) {
+	if b.Type == "EC PRIVATE KEY" {
+		return x509.ParseECPrivateKey(b.Bytes)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(b.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("a %T cannot sign", key)
+	}
+	return signer, nil
 }
 
 // Certificate returns the CA's own certificate in PEM, as it goes into the ramdisk.
@@ -123,7 +149,9 @@ func (c *CA) sign(t *x509.Certificate, pub any) ([]byte, error) {
 	}
 	t.SerialNumber = serial
 	t.NotBefore = time.Now().Add(-early)
-	t.NotAfter = time.Now().AddDate(leafYears, 0, 0)
+	if t.NotAfter.IsZero() {
+		t.NotAfter = time.Now().AddDate(leafYears, 0, 0)
+	}
 	der, err := x509.CreateCertificate(rand.Reader, t, c.cert, pub, c.key)
 	if err != nil {
 		return nil, fmt.Errorf("sign a certificate for %s: %w", t.Subject.CommonName, err)
@@ -132,7 +160,7 @@ func (c *CA) sign(t *x509.Certificate, pub any) ([]byte, error) {
 }
 
 func newCA() (string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := rsa.GenerateKey(rand.Reader, caBits)
 	if err != nil {
 		return "", err
 	}
@@ -153,12 +181,17 @@ func newCA() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	keyDER, err := x509.MarshalECPrivateKey(key)
+	return both(der, key)
+}
+
+// both is a certificate and its key in PEM.
+func both(cert []byte, key crypto.Signer) (string, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return "", err
 	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return string(cert) + string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})), nil
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})) +
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
 }
 
 func newSerial() (*big.Int, error) {
