@@ -62,7 +62,8 @@ rack: deps build ## bring up a virtual rack and make it a cloud; with the rack u
 rack-down: ## end the virtual rack and forget it; reports and logs stay in .rack
 	@test -x bin/appliance || $(MAKE) build
 	$(APPLIANCE) lab down --dir $(RACK)
-	@rm -f $(RACK)/sandai.db $(RACK)/sandai.db-wal $(RACK)/sandai.db-shm $(RACK)/keyset.json $(RACK)/openrc $(RACK)/clouds.yaml $(RACK)/appliance.pid
+	@rm -f $(RACK)/sandai.db $(RACK)/sandai.db-wal $(RACK)/sandai.db-shm $(RACK)/keyset.json $(RACK)/openrc $(RACK)/clouds.yaml $(RACK)/appliance.pid \
+	  $(RACK)/token $(RACK)/ca.pem $(RACK)/serve.url
 
 clean: ## remove what was compiled (not the rack, not the caches in /var/cache/sandai)
 	rm -rf bin .test

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -176,7 +178,7 @@ func (r *rig) tryGet(path string, into any) error {
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+string(bytes.TrimSpace(token)))
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := r.client().Do(req)
 	if err != nil {
 		return err
 	}
@@ -186,6 +188,18 @@ func (r *rig) tryGet(path string, into any) error {
 		return fmt.Errorf("GET %s: %s %v: %s", path, resp.Status, err, last(string(body), 500))
 	}
 	return json.Unmarshal(body, into)
+}
+
+// client trusts the appliance's CA, as a browser does that has imported it.
+func (r *rig) client() *http.Client {
+	r.Helper()
+	ca, err := os.ReadFile(filepath.Join(r.dir, "ca.pem"))
+	if err != nil {
+		r.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool}}}
 }
 
 // events pages through all events; the API gives at most 500 at once.
@@ -289,6 +303,10 @@ func (r *rig) noSecrets() {
 	if err != nil {
 		r.Fatal(err)
 	}
+	token, err := os.ReadFile(filepath.Join(r.dir, "token"))
+	if err != nil {
+		r.Fatal(err)
+	}
 	log, err := os.ReadFile(filepath.Join(r.dir, "appliance.log"))
 	if err != nil {
 		r.Fatal(err)
@@ -311,6 +329,9 @@ func (r *rig) noSecrets() {
 	for where, text := range found {
 		if strings.Contains(text, password) {
 			r.Errorf("the BMC's password is in %s", where)
+		}
+		if strings.Contains(text, string(bytes.TrimSpace(token))) {
+			r.Errorf("the command line's token is in %s", where)
 		}
 	}
 }

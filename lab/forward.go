@@ -46,12 +46,13 @@ func startForwarder(s *state, log string) (Process, string, error) {
 	c.ExtraFiles = []*os.File{f}
 	c.Dir = "/"
 	p, err := detach(c, log)
-	return p, "http://" + l.Addr().String(), err
+	return p, "https://" + l.Addr().String(), err
 }
 
 // Forward serves the listening socket that it was given as file descriptor 3:
-// each connection goes to the appliance's API inside the namespace. Without an
-// appliance there, the answer is 502 with a reason. It returns when ctx is done.
+// each connection's bytes go to the appliance's API inside the namespace, which
+// speaks TLS: nothing is looked into. Without an appliance there, the connection
+// ends before TLS has begun. It returns when ctx is done.
 func Forward(ctx context.Context, ns string, log *slog.Logger) error {
 	l, err := net.FileListener(os.NewFile(3, "listener"))
 	if err != nil {
@@ -103,14 +104,18 @@ func forward(ctx context.Context, c net.Conn, ns namespace) error {
 	return err
 }
 
-// refuse tells an HTTP client why nobody answers.
+// tlsHandshake is the first byte of who speaks TLS (RFC 8446 §5.1).
+const tlsHandshake = 0x16
+
+// refuse ends a connection because nobody answers. A client that speaks TLS sees
+// that there is no answer; one that does not is told why.
 func refuse(c net.Conn, ns namespace, why error) error {
 	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
 	text := fmt.Sprintf("No appliance answers in the rack's namespace %s (%v). Start one there: appliance lab exec -- appliance serve\n", ns, why)
 	// Reading the request first keeps the kernel from resetting the connection
 	// before the client has the answer.
 	buf := make([]byte, 64<<10)
-	if _, err := c.Read(buf); err != nil {
+	if n, err := c.Read(buf); err != nil || n > 0 && buf[0] == tlsHandshake {
 		return err
 	}
 	r := http.Response{StatusCode: http.StatusBadGateway, ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(text)), Close: true,

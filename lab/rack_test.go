@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,9 +188,9 @@ func writeBootSector(t *testing.T, r *Rack) {
 	}
 }
 
-func get(t *testing.T, url string) (int, string) {
+func get(t *testing.T, c *http.Client, url string) (int, string) {
 	t.Helper()
-	res, err := http.Get(url)
+	res, err := c.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,17 +203,22 @@ func get(t *testing.T, url string) (int, string) {
 }
 
 func testForwarder(t *testing.T, r *Rack) {
-	if code, text := get(t, r.URL()); code != http.StatusBadGateway || !strings.Contains(text, r.Namespace()) {
+	plain := strings.Replace(r.URL(), "https://", "http://", 1)
+	if code, text := get(t, http.DefaultClient, plain); code != http.StatusBadGateway || !strings.Contains(text, r.Namespace()) {
 		t.Errorf("without an appliance: %d %s", code, text)
 	}
-	var l net.Listener
-	if err := r.s.namespace().do(func() (err error) { l, err = net.Listen("tcp4", applianceAPI); return err }); err != nil {
-		t.Fatal(err)
+	if _, err := http.Get(r.URL()); !errors.Is(err, io.EOF) {
+		t.Errorf("without an appliance, over TLS: %v", err)
 	}
 	body := strings.Repeat("hello ", 100_000)
-	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })) //nolint:errcheck // ends with l
-	defer l.Close()
-	if code, text := get(t, r.URL()); code != http.StatusOK || text != body {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }))
+	s.Listener.Close()
+	if err := r.s.namespace().do(func() (err error) { s.Listener, err = net.Listen("tcp4", applianceAPI); return err }); err != nil {
+		t.Fatal(err)
+	}
+	s.StartTLS()
+	defer s.Close()
+	if code, text := get(t, s.Client(), r.URL()); code != http.StatusOK || text != body {
 		t.Errorf("with an appliance: %d, %d bytes", code, len(text))
 	}
 	b, err := os.ReadFile(filepath.Join(r.Dir, "url"))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 
@@ -51,7 +52,7 @@ func writePrivate(path, text string) error {
 
 // setupURL makes the code that makes the first user, anew at each start, and
 // returns the URL with it; "" where there is a user.
-func (a *appliance) setupURL(ctx context.Context, base string) (string, error) {
+func (a *appliance) setupURL(ctx context.Context, state string) (string, error) {
 	users, err := a.store.Users(ctx)
 	if err != nil || len(users) > 0 {
 		return "", err
@@ -59,6 +60,10 @@ func (a *appliance) setupURL(ctx context.Context, base string) (string, error) {
 	code := auth.NewSecret()
 	if err := a.store.PutSetupCode(ctx, auth.Sum(code)); err != nil {
 		return "", err
+	}
+	base := baseURL(a.api.Addr().(*net.TCPAddr), true)
+	if b, err := os.ReadFile(filepath.Join(state, labURLFile)); err == nil && len(bytes.TrimSpace(b)) > 0 {
+		base = string(bytes.TrimSpace(b))
 	}
 	return base + "/setup?code=" + code, nil
 }

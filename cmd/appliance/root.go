@@ -75,9 +75,11 @@ Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 the appliance canno
 		SilenceUsage:  true,
 	}
 	c.PersistentFlags().String("state", "", "state directory (default .rack where it exists, else /var/lib/sandai)")
-	c.PersistentFlags().String("url", "", "the appliance's API (default: the file url in the state directory, else http://127.0.0.1:8080)")
+	c.PersistentFlags().String("url", "", "the appliance's API (default: where the state directory says, else https://127.0.0.1:8080)")
+	c.PersistentFlags().String("token", "", "file with an API token, for another host's appliance (default: the state directory's)")
+	c.PersistentFlags().String("ca", "", "PEM file with the CA to trust, for another host's appliance (default: the state directory's)")
 	c.AddCommand(newServeCommand(), newRackCommand(), newNodeCommand(), newImageCommand(), newGuideCommand(),
-		newLabCommand(), newWaitCommand(), newVersionCommand())
+		newLabCommand(), newUserCommand(), newTokenCommand(), newWaitCommand(), newVersionCommand())
 	return c
 }
 

@@ -28,23 +28,34 @@ import (
 )
 
 func newServeCommand() *cobra.Command {
-	var listen, cache string
+	var o serveOptions
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the appliance",
 		Long: `Run the appliance: the API and page, and for each rack in the inventory DHCP,
 TFTP, HTTP and the agents' endpoint on its provisioning interface. It may be
-stopped or killed at any moment; a run goes on when it is started again.`,
-		Example: "  appliance serve --state /var/lib/sandai",
-		Args:    cobra.NoArgs,
+stopped or killed at any moment; a run goes on when it is started again.
+
+While there is no user, each start prints one URL with a code that makes the
+first one. API and page are served over TLS, with a certificate of the
+appliance's own CA (ca.pem in the state directory, for browsers to import) or
+with one's own. For the command line on this host it writes a token into the
+state directory.`,
+		Example: `  appliance serve --state /var/lib/sandai
+  appliance serve --listen :443 --tls-cert rack.example.pem --tls-key rack.example.key`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-			a, err := newAppliance(cmd.Context(), stateDir(cmd), cache, listen, log)
+			o.state = stateDir(cmd)
+			if (o.cert == "") != (o.key == "") {
+				return &exitError{exitUsage, errors.New("--tls-cert and --tls-key go together: give both or neither")}
+			}
+			a, err := newAppliance(cmd.Context(), o, log)
 			if err != nil {
 				return err
 			}
 			defer a.store.Close()
-			url, err := a.setupURL(cmd.Context(), "http://"+a.api.Addr().String())
+			url, err := a.setupURL(cmd.Context(), o.state)
 			if err != nil {
 				return err
 			}
@@ -54,10 +65,15 @@ stopped or killed at any moment; a run goes on when it is started again.`,
 			return a.run(cmd.Context())
 		},
 	}
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address of the API and the page; loopback, since there is no sign-in yet")
-	c.Flags().StringVar(&cache, "cache", "/var/cache/sandai", "image store")
+	c.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "address of the API and the page; :8080 for every address of this host")
+	c.Flags().StringVar(&o.cache, "cache", "/var/cache/sandai", "image store")
+	c.Flags().StringVar(&o.cert, "tls-cert", "", "PEM file with a certificate of one's own and its chain (default: made by the appliance's CA)")
+	c.Flags().StringVar(&o.key, "tls-key", "", "PEM file with its key")
 	return c
 }
+
+// serveOptions are what the command line says of the appliance to run.
+type serveOptions struct{ state, cache, listen, cert, key string }
 
 // appliance is the whole program, wired.
 type appliance struct {
@@ -67,42 +83,46 @@ type appliance struct {
 	ca     *pki.CA
 	engine *installer.Engine
 	api    net.Listener
+	certs  *certificates
 
 	mu     sync.Mutex
 	clouds map[uint]installer.Cloud // by rack
 }
 
-func newAppliance(ctx context.Context, state, cache, listen string, log *slog.Logger) (*appliance, error) {
-	if err := os.MkdirAll(state, 0o700); err != nil {
+func newAppliance(ctx context.Context, o serveOptions, log *slog.Logger) (*appliance, error) {
+	if err := os.MkdirAll(o.state, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	store, err := db.Open(ctx, filepath.Join(state, "sandai.db"), filepath.Join(state, "keyset.json"))
+	store, err := db.Open(ctx, filepath.Join(o.state, "sandai.db"), filepath.Join(o.state, "keyset.json"))
 	if err != nil {
 		return nil, err
 	}
 	a := &appliance{log: log, store: store, clouds: map[uint]installer.Cloud{}}
-	if err := a.wire(ctx, state, cache, listen); err != nil {
+	if err := a.wire(ctx, o); err != nil {
 		store.Close()
 		return nil, err
 	}
 	return a, nil
 }
 
-func (a *appliance) wire(ctx context.Context, state, cache, listen string) (err error) {
-	if a.images, err = images.OpenStore(filepath.Join(cache, "store")); err != nil {
+func (a *appliance) wire(ctx context.Context, o serveOptions) (err error) {
+	if a.images, err = images.OpenStore(filepath.Join(o.cache, "store")); err != nil {
 		return err
 	}
 	if a.ca, err = pki.Load(ctx, a.store); err != nil {
 		return err
 	}
-	if err := a.writeLocalToken(ctx, state); err != nil {
+	if a.certs, err = a.newCertificates(ctx, o.listen, o.cert, o.key); err != nil {
+		return err
+	}
+	if err := a.writeLocalToken(ctx, o.state); err != nil {
 		return err
 	}
 	g, err := guide.Load("2025.1")
 	if err != nil {
 		return err
 	}
-	handout := installer.Handout{Dir: state}
+	handout := installer.Handout{Dir: o.state}
 	a.engine = installer.New(installer.Config{
 		Store: a.store, Guide: g, Images: a.images, BMCs: a.newBMC, Cloud: a.cloudOf,
 		Signer: a.ca, Host: hostName(ctx), Log: a.log.With("component", "engine"),
@@ -112,11 +132,11 @@ func (a *appliance) wire(ctx context.Context, state, cache, listen string) (err 
 			return a.handOut(ctx, handout, r)
 		},
 	})
-	a.api, err = net.Listen("tcp", listen)
+	a.api, err = net.Listen("tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("listen for the API: %w (is another appliance running? choose another address with --listen)", err)
 	}
-	return nil
+	return a.writeWhere(o.state)
 }
 
 func (a *appliance) newBMC(cfg bmc.Config) (bmc.Controller, error) {
@@ -143,9 +163,9 @@ func (a *appliance) handOut(ctx context.Context, h installer.Handout, r inventor
 func (a *appliance) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.engine.Run(ctx) })
-	g.Go(func() error { return serveHTTP(ctx, a.api, a.apiHandler(), nil) })
+	g.Go(func() error { return serveHTTP(ctx, a.api, a.certs.strict(a.apiHandler()), a.certs.config()) })
 	g.Go(func() error { return a.racks(ctx) })
-	a.log.Info("the appliance is up", "api", "http://"+a.api.Addr().String())
+	a.log.Info("the appliance is up", "api", "https://"+a.api.Addr().String())
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		a.log.Info("the appliance stops")
