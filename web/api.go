@@ -14,6 +14,7 @@ import (
 
 // Racks finds racks. Rack's error is NotFound where there is none of that name.
 type Racks interface {
+	RackNames(ctx context.Context) ([]string, error)
 	Racks(ctx context.Context) ([]inventory.Rack, error)
 	Rack(ctx context.Context, name string) (inventory.Rack, error)
 }

@@ -11,7 +11,6 @@ import (
 
 	"sandai/inventory"
 	"sandai/web/page"
-	"sandai/web/progress"
 )
 
 // pageCookieAge is how long a browser keeps the language and the colours.
@@ -64,12 +63,9 @@ func (s *server) frame(c *gin.Context, section, rack string, title page.Text) (p
 		f.Theme = t
 	}
 	f.Who, f.Role = whoLooks(c)
-	racks, err := s.Racks.Racks(c)
-	if err != nil {
+	var err error
+	if f.Racks, err = s.Racks.RackNames(c); err != nil {
 		return f, err
-	}
-	for _, r := range racks {
-		f.Racks = append(f.Racks, r.Name)
 	}
 	if rack == "" && len(f.Racks) > 0 {
 		f.Rack = f.Racks[0]
@@ -77,21 +73,22 @@ func (s *server) frame(c *gin.Context, section, rack string, title page.Text) (p
 	if f.Rack == "" {
 		return f, nil
 	}
-	p, err := s.latest(c, f.Rack)
-	f.Status = page.StatusOf(p)
+	l, err := s.looked(c, f.Rack)
+	f.Status = page.StatusOf(l.progress)
 	return f, err
 }
 
-// latest is the progress of a rack's latest run, nil where it has none.
-func (s *server) latest(c *gin.Context, rack string) (*progress.Progress, error) {
-	p, err := s.rackProgress(c, rack)
-	switch {
-	case err == nil:
-		return &p, nil
-	case inventory.CodeOf(err) == inventory.NotFound:
-		return nil, nil
+// looked is look, once a request: the frame and the page show the same moment.
+func (s *server) looked(c *gin.Context, rack string) (look, error) {
+	key := "look/" + rack
+	if l, ok := c.Get(key); ok {
+		return l.(look), nil
 	}
-	return nil, err
+	l, err := s.look(c, rack)
+	if err == nil {
+		c.Set(key, l)
+	}
+	return l, err
 }
 
 // show draws a page; where that fails, the error's page.

@@ -70,19 +70,11 @@ func rackURL(name string, d page.RackData) string {
 
 func (s *server) rackData(c *gin.Context, name string) (page.RackData, error) {
 	d := page.RackData{Selected: values(c, "node"), Tab: value(c, "tab"), Filter: value(c, "q"), Now: time.Now()}
-	var err error
-	if d.Rack, err = s.Racks.Rack(c, name); err != nil {
+	l, err := s.looked(c, name)
+	if err != nil {
 		return d, err
 	}
-	d.Power = s.lamps.of(d.Rack)
-	if d.Progress, err = s.latest(c, name); err != nil {
-		return d, err
-	}
-	if d.Progress != nil {
-		if d.Steps, err = s.Runs.Steps(c, d.Progress.Run.ID); err != nil {
-			return d, err
-		}
-	}
+	d.Rack, d.Steps, d.Progress, d.Power = l.rack, l.steps, l.progress, s.lamps.of(l.rack)
 	if len(d.Selected) == 1 && d.Tab == "history" {
 		d.History, err = s.Events.FindEvents(c, inventory.EventQuery{Node: d.Selected[0], Limit: historyLength})
 	}

@@ -8,26 +8,47 @@ import (
 	"sandai/web/progress"
 )
 
-func (s *server) rackProgress(ctx context.Context, name string) (progress.Progress, error) {
-	r, err := s.Racks.Rack(ctx, name)
-	if err != nil {
-		return progress.Progress{}, err
+// look is a rack with its latest run, read once for all that is drawn of it.
+type look struct {
+	rack     inventory.Rack
+	steps    []inventory.Step
+	progress *progress.Progress // nil where the rack was never installed
+}
+
+func (s *server) look(ctx context.Context, name string) (l look, err error) {
+	if l.rack, err = s.Racks.Rack(ctx, name); err != nil {
+		return l, err
 	}
-	run, err := s.Runs.LatestRun(ctx, r.ID)
+	run, err := s.Runs.LatestRun(ctx, l.rack.ID)
 	if err != nil {
-		return progress.Progress{}, err
+		if inventory.CodeOf(err) == inventory.NotFound {
+			err = nil
+		}
+		return l, err
 	}
-	steps, err := s.Runs.Steps(ctx, run.ID)
-	if err != nil {
-		return progress.Progress{}, err
+	if l.steps, err = s.Runs.Steps(ctx, run.ID); err != nil {
+		return l, err
 	}
 	var expected map[string]float64
 	if run.State == inventory.RunActive {
-		if expected, err = s.expected(ctx, r.ID, run.ID); err != nil {
-			return progress.Progress{}, err
+		if expected, err = s.expected(ctx, l.rack.ID, run.ID); err != nil {
+			return l, err
 		}
 	}
-	return progress.Of(r, run, steps, expected, time.Now()), nil
+	p := progress.Of(l.rack, run, l.steps, expected, time.Now())
+	l.progress = &p
+	return l, nil
+}
+
+func (s *server) rackProgress(ctx context.Context, name string) (progress.Progress, error) {
+	l, err := s.look(ctx, name)
+	if err == nil && l.progress == nil {
+		err = inventory.Errorf(inventory.NotFound, "rack %s was never installed: appliance rack install %s", l.rack.Name, l.rack.Name)
+	}
+	if err != nil {
+		return progress.Progress{}, err
+	}
+	return *l.progress, nil
 }
 
 // expected returns how long each step took in the rack's last good run before

@@ -21,7 +21,7 @@ func byID(g *gorm.DB) *gorm.DB { return g.Order("id") }
 // for the only rack there is: Conflict if there are several.
 func (s *Store) Rack(ctx context.Context, name string) (inventory.Rack, error) {
 	var rack inventory.Rack
-	names, err := s.rackNames(ctx)
+	names, err := s.RackNames(ctx)
 	if err != nil {
 		return rack, err
 	}
@@ -47,7 +47,8 @@ func (s *Store) Rack(ctx context.Context, name string) (inventory.Rack, error) {
 	return rack, nil
 }
 
-func (s *Store) rackNames(ctx context.Context) ([]string, error) {
+// RackNames lists the names of the racks, in their order.
+func (s *Store) RackNames(ctx context.Context) ([]string, error) {
 	var names []string
 	if err := s.read(ctx).Model(&inventory.Rack{}).Order("name").Pluck("name", &names).Error; err != nil {
 		return nil, fail(err, "listing racks")

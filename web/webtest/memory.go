@@ -119,6 +119,17 @@ func (m *Memory) Racks(context.Context) ([]inventory.Rack, error) {
 	return append([]inventory.Rack(nil), m.racks...), err
 }
 
+// RackNames implements web.Racks.
+func (m *Memory) RackNames(context.Context) ([]string, error) {
+	unlock, err := m.lock()
+	defer unlock()
+	var names []string
+	for _, r := range m.racks {
+		names = append(names, r.Name)
+	}
+	return names, err
+}
+
 // Rack implements web.Racks.
 func (m *Memory) Rack(_ context.Context, name string) (inventory.Rack, error) {
 	unlock, err := m.lock()
