@@ -2,6 +2,7 @@ package installer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -99,12 +100,17 @@ func (e *Engine) advance(ctx context.Context, run inventory.Run) error {
 		if err != nil {
 			return err
 		}
+		// After the steps, so that none which ended after a stop was asked for
+		// lets another begin.
+		if run, err = e.store.Run(ctx, run.ID); err != nil || run.State != inventory.RunActive {
+			return err
+		}
 		now := time.Now()
 		signals, err := e.signals(ctx, steps)
 		if err != nil {
 			return err
 		}
-		moves := next(steps, signals, now)
+		moves := next(run, steps, signals, now)
 		for _, m := range moves {
 			if err := e.apply(ctx, run, m); err != nil {
 				return err
@@ -158,33 +164,34 @@ func (e *Engine) nodeState(ctx context.Context, run inventory.Run, node string, 
 	return err
 }
 
-// finish ends a run when a step failed or when all are done.
+// finish ends a run when a step failed, when all are done, or when a person
+// wanted it to stop and nothing is in hand.
 func (e *Engine) finish(ctx context.Context, run inventory.Run, steps []inventory.Step) error {
-	done := true
-	for _, s := range steps {
-		switch s.State {
-		case inventory.StepFailed:
-			return e.fail(ctx, run, s)
-		case inventory.StepDone, inventory.StepSkipped:
-		default:
-			done = false
-		}
+	st, failed := verdict(run, steps)
+	switch st {
+	case inventory.RunFailed:
+		return e.fail(ctx, run, *failed)
+	case inventory.RunStopped:
+		return e.endRun(ctx, run, st, "")
+	case inventory.RunDone:
+		return e.done(ctx, run)
 	}
-	if !done {
-		return nil
-	}
+	return nil
+}
+
+func (e *Engine) done(ctx context.Context, run inventory.Run) error {
 	rack, err := e.store.RackByID(ctx, run.RackID)
 	if err != nil {
 		return err
 	}
 	for _, n := range rack.Nodes {
-		if n.State == inventory.Configuring {
+		if n.State == inventory.Configuring && run.Kind == inventory.RunInstall {
 			if err := e.nodeState(ctx, run, n.Name, inventory.Active); err != nil {
 				return err
 			}
 		}
 	}
-	if e.Done != nil {
+	if e.Done != nil && run.Kind != inventory.RunInspect {
 		if err := e.Done(ctx, rack, run); err != nil {
 			return err
 		}
@@ -193,7 +200,7 @@ func (e *Engine) finish(ctx context.Context, run inventory.Run, steps []inventor
 }
 
 func (e *Engine) fail(ctx context.Context, run inventory.Run, s inventory.Step) error {
-	if s.Node != "" {
+	if s.Node != "" && run.Kind == inventory.RunInstall {
 		_, err := e.store.UpdateNode(ctx, run.RackID, s.Node, func(n *inventory.Node) error {
 			setState(n, inventory.Failed, s.Key+": "+s.Reason)
 			return nil
@@ -205,12 +212,28 @@ func (e *Engine) fail(ctx context.Context, run inventory.Run, s inventory.Step) 
 	return e.endRun(ctx, run, inventory.RunFailed, s.Key+": "+s.Reason)
 }
 
+// errMeanwhile: a person changed their mind between the look and the write.
+var errMeanwhile = errors.New("it changed meanwhile")
+
 func (e *Engine) endRun(ctx context.Context, run inventory.Run, st inventory.RunState, reason string) error {
 	now := time.Now()
+	if st == inventory.RunStopped {
+		reason = stopped(run)
+	}
+	text := "run " + string(st)
+	if reason != "" {
+		text += ": " + reason
+	}
 	_, err := e.store.UpdateRun(ctx, run.ID, func(r *inventory.Run) error {
+		if r.State != inventory.RunActive || st == inventory.RunStopped && r.StopAt == nil {
+			return errMeanwhile
+		}
 		r.State, r.Reason, r.Ended = st, reason, &now
 		return nil
-	}, inventory.Event{Time: now, Type: inventory.EventRun, RunID: &run.ID, Text: "run " + string(st) + ": " + reason})
+	}, inventory.Event{Time: now, Type: inventory.EventRun, RunID: &run.ID, Text: text})
+	if errors.Is(err, errMeanwhile) {
+		return nil // the next pass sees it as it is
+	}
 	return err
 }
 

@@ -103,8 +103,12 @@ type world struct {
 	ca    *pki.CA
 	rack  inventory.Rack
 
-	mu  sync.Mutex
-	eng *installer.Engine
+	mu    sync.Mutex
+	eng   *installer.Engine
+	fails map[string]int  // how often the agent still fails at a step
+	gone  map[string]bool // nodes whose agent died
+	held  string          // the step whose end waits until free is closed
+	free  chan struct{}
 }
 
 func newWorld(t *testing.T) *world {
@@ -135,7 +139,7 @@ func newWorld(t *testing.T) *world {
 	if r, err = s.Rack(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, store: s, ca: ca, rack: r}
+	return &world{t: t, store: s, ca: ca, rack: r, fails: map[string]int{}, gone: map[string]bool{}}
 }
 
 // unfinished lists the steps that are not done, for a failure's message.
@@ -189,7 +193,9 @@ func (m *machine) SetBootDevice(context.Context, bmc.BootDevice, bool) error { r
 
 func (m *machine) SetPower(context.Context, bmc.PowerOp) error {
 	// The machine outlives the engine that powered it on.
-	go m.w.live(m.w.t.Context(), m.w.rack.Nodes[m.port-623])
+	n := m.w.rack.Nodes[m.port-623]
+	m.w.setGone(n.Name, false)
+	go m.w.live(m.w.t.Context(), n)
 	return nil
 }
 
@@ -219,7 +225,7 @@ func (w *world) live(ctx context.Context, n inventory.Node) {
 		return
 	}
 	req := inventory.PollRequest{Stage: inventory.StageRamdisk}
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !w.isGone(n.Name) {
 		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		reply, err := w.engine().Poll(short, w.rack.ID, n.Name, req)
 		cancel()
@@ -227,9 +233,10 @@ func (w *world) live(ctx context.Context, n inventory.Node) {
 			continue
 		}
 		for _, t := range reply.Tasks {
-			for _, st := range []inventory.StepState{inventory.StepRunning, inventory.StepDone} {
-				_ = w.engine().TakeReport(ctx, w.rack.ID, n.Name, inventory.StepReport{Run: t.Run, Key: t.Key, Attempt: t.Attempt, State: st})
-			}
+			rep := inventory.StepReport{Run: t.Run, Key: t.Key, Attempt: t.Attempt, State: inventory.StepRunning}
+			_ = w.engine().TakeReport(ctx, w.rack.ID, n.Name, rep)
+			w.wait(t.Key)
+			_ = w.engine().TakeReport(ctx, w.rack.ID, n.Name, w.outcome(rep))
 			if t.Kind == "handover" {
 				nonce, err := w.store.Secret(ctx, w.rack.ID, "install_nonce/"+n.Name)
 				if err != nil {
@@ -239,6 +246,56 @@ func (w *world) live(ctx context.Context, n inventory.Node) {
 			}
 		}
 	}
+}
+
+func (w *world) isGone(node string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.gone[node]
+}
+
+func (w *world) setGone(node string, gone bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gone[node] = gone
+}
+
+// hold makes the end of a step wait for release.
+func (w *world) hold(key string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held, w.free = key, make(chan struct{})
+}
+
+func (w *world) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held = ""
+	close(w.free)
+}
+
+func (w *world) wait(key string) {
+	w.mu.Lock()
+	held, free := w.held, w.free
+	w.mu.Unlock()
+	if held == key {
+		select {
+		case <-free:
+		case <-w.t.Context().Done():
+		}
+	}
+}
+
+// outcome is how a step ends on a node.
+func (w *world) outcome(r inventory.StepReport) inventory.StepReport {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r.State = inventory.StepDone
+	if w.fails[r.Key] > 0 {
+		w.fails[r.Key]--
+		r.State, r.Reason = inventory.StepFailed, "exit status 1"
+	}
+	return r
 }
 
 // shortGuide is a guide of a step for each node and one for the rack, which

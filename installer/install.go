@@ -21,6 +21,10 @@ func (e *Engine) Plan(ctx context.Context, name string) (inventory.Plan, error) 
 	if err != nil {
 		return inventory.Plan{}, err
 	}
+	return e.planOf(rack)
+}
+
+func (e *Engine) planOf(rack inventory.Rack) (inventory.Plan, error) {
 	steps, err := e.compile(rack)
 	if err != nil {
 		return inventory.Plan{}, err
@@ -89,119 +93,71 @@ func imageFor(r inventory.Rack, n inventory.Node) string {
 	return "role-" + string(n.Role)
 }
 
-// Install starts a run, resumes a failed one, or finds that there is nothing to
-// do. It never erases an installed rack by accident: when the plan of an
-// installed rack has changed, the rack's name must be confirmed.
+// Install starts a run, resumes a failed or stopped one, or finds that there is
+// nothing to do. It never erases an installed rack by accident: when the plan of
+// an installed rack has changed, the rack's name must be confirmed.
 func (e *Engine) Install(ctx context.Context, name string, req inventory.InstallRequest) (inventory.Run, error) {
-	p, err := e.Plan(ctx, name)
+	rack, p, v, last, err := e.look(ctx, name)
 	if err != nil {
 		return inventory.Run{}, err
 	}
-	if req.PlanHash != "" && req.PlanHash != p.Hash {
-		return inventory.Run{}, inventory.Errorf(inventory.Conflict, "the plan of %s has changed since it was shown: look at it again (appliance rack plan %s)", p.Rack, p.Rack)
-	}
-	if req.Erase && req.Confirm != p.Rack {
-		return inventory.Run{}, inventory.Errorf(inventory.Invalid, "erasing wants the rack's name: --erase %s", p.Rack)
-	}
-	rack, err := e.store.Rack(ctx, name)
-	if err != nil {
-		return inventory.Run{}, err
-	}
-	last, err := e.store.LatestRun(ctx, rack.ID)
+	active, err := e.activeRun(ctx, rack.ID)
 	switch {
-	case err != nil && inventory.CodeOf(err) != inventory.NotFound:
-		return inventory.Run{}, err
 	case err != nil:
-		return e.start(ctx, rack, p, req)
-	case req.Erase && last.State != inventory.RunActive:
-		return e.start(ctx, rack, p, req)
-	case last.State == inventory.RunActive:
-		return last, nil
+		return inventory.Run{}, err
+	case req.Erase && req.Confirm != rack.Name:
+		return inventory.Run{}, inventory.Errorf(inventory.Invalid, "erasing wants the rack's name: --erase %s", rack.Name)
+	case active != nil && active.Kind == inventory.RunInstall:
+		return *active, nil
+	case active != nil:
+		return inventory.Run{}, busy(*active)
+	case req.PlanHash != "" && req.PlanHash != p.Hash:
+		return inventory.Run{}, inventory.Errorf(inventory.Conflict, "the plan of %s has changed since it was shown: look at it again (appliance rack plan %s)", rack.Name, rack.Name)
+	case req.PreviewHash != "" && req.PreviewHash != v.Hash:
+		return inventory.Run{}, inventory.Errorf(inventory.Conflict, "the plan of %s or a disk has changed since it was shown: look at the preview again and confirm that (appliance rack plan %s)", rack.Name, rack.Name)
+	case last == nil, req.Erase:
+		return e.start(ctx, rack, p, v, req)
 	case last.PlanHash != p.Hash:
 		return inventory.Run{}, inventory.Errorf(inventory.Conflict,
-			"the plan of %s differs from the one it was installed with; installing again erases its nodes: confirm with --erase %s, or go back to the earlier rack.yaml", p.Rack, p.Rack)
+			"the plan of %s differs from the one it was installed with; installing again erases its nodes: confirm with --erase %s, or go back to the earlier rack.yaml", rack.Name, rack.Name)
 	case last.State == inventory.RunDone:
-		return last, nil
-	default:
-		return e.resume(ctx, last)
+		return *last, nil
 	}
+	return e.resume(ctx, *last)
 }
 
-func (e *Engine) start(ctx context.Context, rack inventory.Rack, p inventory.Plan, req inventory.InstallRequest) (inventory.Run, error) {
-	run := inventory.Run{RackID: rack.ID, Rack: rack.Name, PlanHash: p.Hash, Erase: req.Erase,
+// look is what an install is decided by: the plan and the preview as they are
+// now, and the rack's latest install, nil before the first.
+func (e *Engine) look(ctx context.Context, name string) (rack inventory.Rack, p inventory.Plan, v inventory.Preview, last *inventory.Run, err error) {
+	if rack, err = e.store.Rack(ctx, name); err != nil {
+		return rack, p, v, nil, err
+	}
+	if p, err = e.planOf(rack); err != nil {
+		return rack, p, v, nil, err
+	}
+	run, err := e.store.LatestOf(ctx, rack.ID, inventory.RunInstall)
+	switch {
+	case err == nil:
+		last = &run
+	case inventory.CodeOf(err) != inventory.NotFound:
+		return rack, p, v, nil, err
+	}
+	v, err = e.preview(ctx, rack, p, last)
+	return rack, p, v, last, err
+}
+
+func (e *Engine) start(ctx context.Context, rack inventory.Rack, p inventory.Plan, v inventory.Preview, req inventory.InstallRequest) (inventory.Run, error) {
+	run := inventory.Run{RackID: rack.ID, Rack: rack.Name, Kind: inventory.RunInstall, PlanHash: p.Hash, Erase: req.Erase,
 		State: inventory.RunActive, Created: time.Now(), Attempt: 1}
+	if req.PreviewHash != "" {
+		if err := confirm(p.Steps, v); err != nil {
+			return inventory.Run{}, err
+		}
+	}
 	if err := e.store.CreateRun(ctx, &run, p.Steps); err != nil {
 		return inventory.Run{}, fmt.Errorf("start the run: %w", err)
 	}
 	return run, nil
-}
-
-// resume puts a failed run's failed steps back, and a node whose agent is gone
-// back to its power-on, and lets the run go on. Finished steps stay finished.
-func (e *Engine) resume(ctx context.Context, run inventory.Run) (inventory.Run, error) {
-	steps, err := e.store.Steps(ctx, run.ID)
-	if err != nil {
-		return inventory.Run{}, err
-	}
-	restart := map[string]bool{}
-	for _, s := range steps {
-		if s.Node == "" || !isPhase(s.Chapter) || s.State != inventory.StepFailed {
-			continue
-		}
-		n, err := e.store.Node(ctx, run.RackID, s.Node)
-		if err != nil {
-			return inventory.Run{}, err
-		}
-		restart[s.Node] = s.Owner == inventory.OwnerSignal || time.Since(n.LastSeen) > aliveFor
-	}
-	for _, s := range steps {
-		again := s.State == inventory.StepFailed || restart[s.Node] && isPhase(s.Chapter) && s.State != inventory.StepPending
-		if !again {
-			continue
-		}
-		if _, err := e.store.UpdateStep(ctx, run.ID, s.Key, putBack); err != nil {
-			return inventory.Run{}, err
-		}
-	}
-	if err := e.unfail(ctx, run, steps); err != nil {
-		return inventory.Run{}, err
-	}
-	return e.store.UpdateRun(ctx, run.ID, func(r *inventory.Run) error {
-		r.State, r.Reason, r.Ended = inventory.RunActive, "", nil
-		r.Attempt++
-		return nil
-	}, inventory.Event{Time: time.Now(), Type: inventory.EventRun, RunID: &run.ID, Text: "run resumed"})
-}
-
-func putBack(s *inventory.Step) error {
-	s.State, s.Reason, s.Attempt = inventory.StepPending, "", s.Attempt+1
-	s.ReadyAt, s.StartedAt, s.EndedAt, s.Deadline = nil, nil, nil, nil
-	s.Changed, s.Progress = false, 0
-	return nil
-}
-
-// unfail gives failed nodes the state that fits how far they came.
-func (e *Engine) unfail(ctx context.Context, run inventory.Run, steps []inventory.Step) error {
-	for _, s := range steps {
-		if s.Chapter != phaseBoot {
-			continue
-		}
-		_, err := e.store.UpdateNode(ctx, run.RackID, s.Node, func(n *inventory.Node) error {
-			if n.State != inventory.Failed && n.State != inventory.Parked {
-				return nil
-			}
-			st := inventory.Deploying
-			if s.State == inventory.StepDone {
-				st = inventory.Configuring
-			}
-			setState(n, st, "")
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // withErase tells a wipe step that a person confirmed the disk's contents.

@@ -18,14 +18,15 @@ type move struct {
 
 // next says which steps change now: those whose needs are done become ready (a
 // signal step at once running), signals that were seen end, and what is past
-// its deadline fails. It is pure. signals maps a signal step's key to the time
-// at which it was seen.
-func next(steps []inventory.Step, signals map[string]time.Time, now time.Time) []move {
+// its deadline fails. Nothing new begins while a stop is asked for, nor after a
+// step failed; but the nodes of an inspection do not wait for each other. It is
+// pure. signals maps a signal step's key to the time at which it was seen.
+func next(run inventory.Run, steps []inventory.Step, signals map[string]time.Time, now time.Time) []move {
 	done := map[string]bool{}
-	failed := false
+	hold := run.StopAt != nil
 	for _, s := range steps {
 		done[s.Key] = s.State == inventory.StepDone || s.State == inventory.StepSkipped
-		failed = failed || s.State == inventory.StepFailed
+		hold = hold || s.State == inventory.StepFailed && run.Kind != inventory.RunInspect
 	}
 	var out []move
 	for _, s := range steps {
@@ -33,7 +34,7 @@ func next(steps []inventory.Step, signals map[string]time.Time, now time.Time) [
 		switch {
 		case s.State == inventory.StepRunning && s.Owner == inventory.OwnerSignal && seen:
 			out = append(out, move{step: s, state: inventory.StepDone, at: at})
-		case s.State == inventory.StepPending && !failed && ready(s, done):
+		case s.State == inventory.StepPending && !hold && ready(s, done):
 			m := move{step: s, state: inventory.StepReady, at: now}
 			if s.Owner == inventory.OwnerSignal {
 				// It began when the one before it ended, however late that is noticed.
@@ -54,6 +55,36 @@ func ready(s inventory.Step, done map[string]bool) bool {
 		}
 	}
 	return true
+}
+
+// verdict says what becomes of a run whose steps do not change by themselves:
+// still active, done, stopped, or failed with the step that it failed at. It is pure.
+func verdict(run inventory.Run, steps []inventory.Step) (inventory.RunState, *inventory.Step) {
+	var failed *inventory.Step
+	inHand, left := false, false
+	for i, s := range steps {
+		switch s.State {
+		case inventory.StepFailed:
+			if failed == nil {
+				failed = &steps[i]
+			}
+		case inventory.StepReady, inventory.StepRunning:
+			inHand = true
+		case inventory.StepPending:
+			left = true
+		}
+	}
+	switch {
+	case failed != nil && (run.Kind != inventory.RunInspect || !inHand):
+		return inventory.RunFailed, failed
+	case inHand:
+		return inventory.RunActive, nil
+	case left && run.StopAt != nil:
+		return inventory.RunStopped, nil
+	case left:
+		return inventory.RunActive, nil
+	}
+	return inventory.RunDone, nil
 }
 
 // endOf returns when the last of the named steps ended.

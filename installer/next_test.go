@@ -24,6 +24,7 @@ func TestNext(t *testing.T) {
 	ended.EndedAt = &past
 
 	for name, c := range map[string]struct {
+		run     inventory.Run
 		steps   []inventory.Step
 		signals map[string]time.Time
 		want    []string
@@ -51,6 +52,17 @@ func TestNext(t *testing.T) {
 		"a failed step stops new ones": {
 			steps: []inventory.Step{step("a", inventory.StepFailed, inventory.OwnerAgent), step("b", inventory.StepPending, inventory.OwnerAgent)},
 		},
+		"a failed inspection of one node stops no other": {
+			run:   inventory.Run{Kind: inventory.RunInspect},
+			steps: []inventory.Step{step("a", inventory.StepFailed, inventory.OwnerAgent), step("b", inventory.StepPending, inventory.OwnerAgent), step("c", inventory.StepPending, inventory.OwnerAgent, "a")},
+			want:  []string{"b ready 12:00:00"},
+		},
+		"a stop holds what has not begun": {
+			run:     inventory.Run{StopAt: &past},
+			steps:   []inventory.Step{step("a", inventory.StepPending, inventory.OwnerAgent), step("b", inventory.StepRunning, inventory.OwnerSignal), step("c", inventory.StepPending, inventory.OwnerSignal)},
+			signals: map[string]time.Time{"b": past},
+			want:    []string{"b done 11:59:00"},
+		},
 		"a deadline missed": {
 			steps: []inventory.Step{late, lost},
 			want:  []string{"late failed 12:00:00 it took longer", "lost failed 12:00:00 the agent of n did not take it"},
@@ -58,7 +70,7 @@ func TestNext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, m := range next(c.steps, c.signals, now) {
+			for _, m := range next(c.run, c.steps, c.signals, now) {
 				s := m.step.Key + " " + string(m.state) + " " + m.at.Format(time.TimeOnly)
 				if m.reason != "" {
 					s += " " + strings.Join(strings.Fields(m.reason)[:min(4, len(strings.Fields(m.reason)))], " ")
@@ -77,6 +89,36 @@ func TestNext(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	stop := time.Now()
+	const pending, ready, running, done, failed, skipped = inventory.StepPending, inventory.StepReady, inventory.StepRunning, inventory.StepDone, inventory.StepFailed, inventory.StepSkipped
+	for name, c := range map[string]struct {
+		run   inventory.Run
+		steps []inventory.StepState
+		want  inventory.RunState
+	}{
+		"under way":                       {inventory.Run{}, []inventory.StepState{done, running, pending}, inventory.RunActive},
+		"between two steps":               {inventory.Run{}, []inventory.StepState{done, pending}, inventory.RunActive},
+		"all done":                        {inventory.Run{}, []inventory.StepState{done, skipped}, inventory.RunDone},
+		"failed, though others run":       {inventory.Run{}, []inventory.StepState{failed, running}, inventory.RunFailed},
+		"an inspection waits for others":  {inventory.Run{Kind: inventory.RunInspect}, []inventory.StepState{failed, running}, inventory.RunActive},
+		"an inspection that is blocked":   {inventory.Run{Kind: inventory.RunInspect}, []inventory.StepState{failed, pending, done}, inventory.RunFailed},
+		"a stop waits for what is ready":  {inventory.Run{StopAt: &stop}, []inventory.StepState{done, ready, pending}, inventory.RunActive},
+		"a stop takes hold":               {inventory.Run{StopAt: &stop}, []inventory.StepState{done, pending}, inventory.RunStopped},
+		"a stop that came after the last": {inventory.Run{StopAt: &stop}, []inventory.StepState{done, done}, inventory.RunDone},
+		"a failure tells more":            {inventory.Run{StopAt: &stop}, []inventory.StepState{failed, pending}, inventory.RunFailed},
+	} {
+		var steps []inventory.Step
+		for _, st := range c.steps {
+			steps = append(steps, inventory.Step{State: st})
+		}
+		got, at := verdict(c.run, steps)
+		if got != c.want || (at != nil) != (got == inventory.RunFailed) {
+			t.Errorf("%s: %s at %v, want %s", name, got, at, c.want)
+		}
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	phaseSeed     = "seed"
 	phaseHandover = "handover"
 	phaseBoot     = "boot"
+	phaseOff      = "off" // only of an inspection
 )
 
 const kindSignal = "signal"

@@ -7,14 +7,14 @@ import (
 	"sandai/inventory"
 )
 
-// Report tells how long each phase and chapter of the latest run took on each
-// node, what the proof found, and where the cloud is.
+// Report tells how long each phase and chapter of the latest install took on each
+// node, what was left out, what the latest proof found, and where the cloud is.
 func (e *Engine) Report(ctx context.Context, name string) (inventory.Report, error) {
 	rack, err := e.store.Rack(ctx, name)
 	if err != nil {
 		return inventory.Report{}, err
 	}
-	run, err := e.store.LatestRun(ctx, rack.ID)
+	run, err := e.store.LatestOf(ctx, rack.ID, inventory.RunInstall)
 	if err != nil {
 		return inventory.Report{}, err
 	}
@@ -22,7 +22,10 @@ func (e *Engine) Report(ctx context.Context, name string) (inventory.Report, err
 	if err != nil {
 		return inventory.Report{}, err
 	}
-	r := inventory.Report{Rack: rack.Name, Run: run, Phases: phaseTimes(steps), Proof: proofResults(steps), Machine: measuredOn(rack.Nodes, e.Host)}
+	r := inventory.Report{Rack: rack.Name, Run: run, Phases: phaseTimes(steps), Skipped: skippedSteps(steps), Machine: measuredOn(rack.Nodes, e.Host)}
+	if err := e.latestProof(ctx, run, steps, &r); err != nil {
+		return inventory.Report{}, err
+	}
 	end := time.Now()
 	if run.Ended != nil {
 		end = *run.Ended
@@ -54,13 +57,42 @@ func phaseTimes(steps []inventory.Step) []inventory.PhaseTime {
 		if s.EndedAt != nil && (p.Ended == nil || s.EndedAt.After(*p.Ended)) {
 			p.Ended = s.EndedAt
 		}
-		if s.State != inventory.StepDone && p.State != inventory.StepFailed {
+		if s.State != inventory.StepDone && s.State != inventory.StepSkipped && p.State != inventory.StepFailed {
 			p.State = s.State
+		} else if p.State == inventory.StepSkipped {
+			p.State = s.State // one step that was left out says little of the others
 		}
 	}
 	for i := range out {
 		if p := &out[i]; p.Started != nil && p.Ended != nil {
 			p.Seconds = p.Ended.Sub(*p.Started).Seconds()
+		}
+	}
+	return out
+}
+
+// latestProof puts in what the proof found when it was last run: by the install,
+// or by a run of its own since.
+func (e *Engine) latestProof(ctx context.Context, run inventory.Run, steps []inventory.Step, r *inventory.Report) error {
+	again, err := e.store.LatestOf(ctx, run.RackID, inventory.RunProof)
+	switch {
+	case err != nil && inventory.CodeOf(err) != inventory.NotFound:
+		return err
+	case err == nil && again.ID > run.ID:
+		if steps, err = e.store.Steps(ctx, again.ID); err != nil {
+			return err
+		}
+		run = again
+	}
+	r.Proof, r.ProofRun, r.ProofAt = proofResults(steps), run.ID, run.Ended
+	return nil
+}
+
+func skippedSteps(steps []inventory.Step) []inventory.SkippedStep {
+	var out []inventory.SkippedStep
+	for _, s := range steps {
+		if s.State == inventory.StepSkipped {
+			out = append(out, inventory.SkippedStep{Key: s.Key, Title: s.Title, Reason: s.Reason, By: s.By})
 		}
 	}
 	return out
@@ -73,7 +105,7 @@ func proofResults(steps []inventory.Step) []inventory.ProofResult {
 			continue
 		}
 		text := s.Command
-		if s.State == inventory.StepFailed {
+		if s.State == inventory.StepFailed || s.State == inventory.StepSkipped {
 			text = s.Reason
 		}
 		out = append(out, inventory.ProofResult{Check: s.Title, State: s.State, Summary: text})

@@ -40,7 +40,7 @@ type nodeStore interface {
 type runStore interface {
 	CreateRun(ctx context.Context, run *inventory.Run, steps []inventory.Step) error
 	Run(ctx context.Context, id uint) (inventory.Run, error)
-	LatestRun(ctx context.Context, rackID uint) (inventory.Run, error)
+	LatestOf(ctx context.Context, rackID uint, kind inventory.RunKind) (inventory.Run, error)
 	ActiveRuns(ctx context.Context) ([]inventory.Run, error)
 	UpdateRun(ctx context.Context, id uint, fn func(*inventory.Run) error, ev ...inventory.Event) (inventory.Run, error)
 	Steps(ctx context.Context, runID uint) ([]inventory.Step, error)
