@@ -46,6 +46,8 @@ var rules = map[string]rule{
 	"POST /logout":                     {role: inventory.Viewer, summary: "Sign out"},
 	"GET /setup":                       {open: true},
 	"POST /setup":                      {open: true, summary: "Make the first user"},
+	"POST /racks/:rack/power":          {summary: "Switch servers through their BMCs"},
+	"POST /racks/:rack/resume":         {summary: "Go on with a run"},
 	"POST /api/v1/nodes/:name/console": {role: inventory.Operator, summary: "Open a node's serial console"},
 	"GET /api/v1/version":              {open: true},
 	"GET /api/v1/healthz":              {open: true},
@@ -62,7 +64,8 @@ type gate struct {
 	strangers  *auth.Limiter
 	names      *auth.Limiter
 	passwords  *auth.Passwords
-	operations map[string]rule // by method and path as the router writes it
+	operations map[string]rule           // by method and path as the router writes it
+	draw       func(*gin.Context, error) // the page of who is refused
 }
 
 // newPasswords is changed by tests, which sign in often.
@@ -189,7 +192,7 @@ func (g *gate) turnAway(c *gin.Context, err error) {
 		}
 		fail(c, err)
 	case code != inventory.Unauthorised:
-		drawAccess(c, errorOf(err).status, "refused", accessView{Problem: err.Error()})
+		g.draw(c, err)
 	default:
 		next := "/login"
 		if safe(r.Method) && r.URL.Path != "/" {

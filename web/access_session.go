@@ -12,6 +12,7 @@ import (
 
 	"sandai/inventory"
 	"sandai/web/auth"
+	"sandai/web/page"
 )
 
 // cookieName is the session cookie's. Under TLS a browser takes a cookie of the
@@ -98,7 +99,7 @@ func (s *server) signInPages(r *gin.Engine) {
 		case len(users) == 0:
 			c.Redirect(http.StatusSeeOther, "/setup")
 		default:
-			drawAccess(c, http.StatusOK, "login", accessView{Next: next})
+			s.showLogin(c, page.LoginView{Next: next}, nil)
 		}
 	})
 	r.POST("/login", func(c *gin.Context) {
@@ -113,7 +114,7 @@ func (s *server) signInPages(r *gin.Engine) {
 		}
 		next := localPath(form.Get("next"))
 		if err != nil {
-			drawAccess(c, errorOf(err).status, "login", accessView{Next: next, Name: form.Get("name"), Problem: err.Error(), Wrong: inventory.CodeOf(err) == inventory.Unauthorised})
+			s.showLogin(c, page.LoginView{Next: next, Name: form.Get("name")}, err)
 			return
 		}
 		c.Redirect(http.StatusSeeOther, next)
@@ -126,6 +127,11 @@ func (s *server) signInPages(r *gin.Engine) {
 			}
 		}
 		setCookie(c, "", -1)
+		if c.GetHeader("HX-Request") != "" { // the whole page goes, with its event stream
+			c.Header("HX-Redirect", "/login")
+			c.Status(http.StatusOK)
+			return
+		}
 		c.Redirect(http.StatusSeeOther, "/login")
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"sandai/inventory"
 	"sandai/web/auth"
+	"sandai/web/page"
 )
 
 // setupPages make the first user, of who has the code that serve has printed.
@@ -20,7 +21,7 @@ func (s *server) setupPages(r *gin.Engine) {
 		case len(users) > 0:
 			c.Redirect(http.StatusSeeOther, "/login")
 		default:
-			drawAccess(c, http.StatusOK, "setup", accessView{Code: c.Query("code"), Name: "admin"})
+			s.showSetup(c, page.SetupView{Code: c.Query("code"), Name: "admin"}, nil)
 		}
 	})
 	r.POST("/setup", func(c *gin.Context) {
@@ -29,11 +30,10 @@ func (s *server) setupPages(r *gin.Engine) {
 			s.gate.turnAway(c, err)
 			return
 		}
-		v := accessView{Code: form.Get("code"), Name: form.Get("name")}
+		v := page.SetupView{Code: form.Get("code"), Name: form.Get("name")}
 		u := inventory.User{Name: strings.ToLower(strings.TrimSpace(v.Name))}
 		if err := s.firstUser(c, &u, v.Code, form.Get("password"), form.Get("again")); err != nil {
-			v.Problem = err.Error()
-			drawAccess(c, errorOf(err).status, "setup", v)
+			s.showSetup(c, v, err)
 			return
 		}
 		c.Redirect(http.StatusSeeOther, "/")

@@ -133,6 +133,16 @@ func (d *door) unsafeRoutes() (out [][2]string) {
 	return out
 }
 
+// TestSummaries: whatever a page changes has words in the audit log.
+func TestSummaries(t *testing.T) {
+	for _, r := range web.Routes(newDoor(t).h) {
+		method, path, _ := strings.Cut(r, " ")
+		if method != "GET" && !strings.HasPrefix(path, "/api/") && !web.HasSummary(r) {
+			t.Errorf("%s has no summary for the audit log: add it to rules in web/access.go", r)
+		}
+	}
+}
+
 // TestNobodyAndViewers: whatever changes something is refused for nobody and for
 // a viewer, except for what is listed here; and each try is in the audit log.
 func TestNobodyAndViewers(t *testing.T) {

@@ -90,6 +90,7 @@ type server struct {
 // TLS: passwords and tokens travel on it.
 func NewAPI(c Config) http.Handler {
 	s := &server{Config: c, gate: newGate(c.Access), changed: newBell()}
+	s.gate.draw = s.turnedAway
 	s.lamps = newLamps(c.Power, s.changed)
 	r := gin.New()
 	r.ContextWithFallback = true // a gin.Context is a context of its request, with who asks

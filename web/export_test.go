@@ -17,3 +17,6 @@ func Routes(h http.Handler) (out []string) {
 	}
 	return out
 }
+
+// HasSummary reports whether a page's route has words for the audit log.
+func HasSummary(route string) bool { return rules[route].summary != "" }

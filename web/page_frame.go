@@ -57,11 +57,8 @@ func cookie(c *gin.Context, name string) string {
 // frame makes what a page has around its content; rack is the one that it is
 // about, "" for none: the status line is then that of the first rack with a run.
 func (s *server) frame(c *gin.Context, section, rack string, title page.Text) (page.Frame, error) {
-	f := page.Frame{Lang: page.LangOf(cookie(c, "lang"), c.GetHeader("Accept-Language")), URL: c.Request.URL.RequestURI(),
-		Title: title, Section: section, Rack: rack}
-	if t := cookie(c, "theme"); t == "light" || t == "dark" {
-		f.Theme = t
-	}
+	f := bare(c, title)
+	f.URL, f.Section, f.Rack = c.Request.URL.RequestURI(), section, rack
 	f.Who, f.Role = whoLooks(c)
 	var err error
 	if f.Racks, err = s.Racks.RackNames(c); err != nil {
