@@ -66,6 +66,7 @@ type gate struct {
 	passwords  *auth.Passwords
 	operations map[string]rule           // by method and path as the router writes it
 	draw       func(*gin.Context, error) // the page of who is refused
+	running    running
 }
 
 // newPasswords is changed by tests, which sign in often.
@@ -140,7 +141,10 @@ func (g *gate) check(c *gin.Context) {
 	rule := g.rule(c)
 	who, err := g.identify(c.Request)
 	if err == nil {
-		ctx := inventory.WithPerson(c.Request.Context(), who.Name) // for what is stored of who did it
+		ctx, id, done := g.running.begin(c.Request.Context(), who)
+		defer done()
+		who.request = id
+		ctx = inventory.WithPerson(ctx, who.Name) // for what is stored of who did it
 		c.Request = c.Request.WithContext(context.WithValue(ctx, whoKey{}, who))
 	} else if inventory.CodeOf(err) != inventory.Unauthorised {
 		g.turnAway(c, err)

@@ -40,6 +40,7 @@ func (g *gate) begin(c *gin.Context, u inventory.User) error {
 		if err := g.access.DeleteSession(ctx, old.session); err != nil {
 			return err
 		}
+		g.running.cut(old, func(w Who) bool { return w.session == old.session })
 	}
 	secret, now := auth.NewSecret(), time.Now().UTC()
 	err := g.access.CreateSession(ctx, &inventory.Session{UserID: u.ID, Hash: auth.Sum(secret), Created: now, Seen: now, Address: c.RemoteIP()},
@@ -125,6 +126,7 @@ func (s *server) signInPages(r *gin.Engine) {
 				s.gate.turnAway(c, err)
 				return
 			}
+			s.gate.running.cut(who, func(w Who) bool { return w.session == who.session })
 		}
 		setCookie(c, "", -1)
 		if c.GetHeader("HX-Request") != "" { // the whole page goes, with its event stream
@@ -194,19 +196,7 @@ func (g *gate) changeOwn(ctx context.Context, old, password string) error {
 	if !fits {
 		return inventory.Errorf(inventory.Forbidden, "the password until now is another: type it again, or ask an admin for a new one")
 	}
-	return g.setPassword(ctx, who.Name, password)
-}
-
-// setPassword gives a user a password; the user's sessions end.
-func (g *gate) setPassword(ctx context.Context, name, password string) error {
-	hash, err := g.hash(ctx, name, password)
-	if err != nil {
-		return err
-	}
-	_, err = g.access.UpdateUser(ctx, name, func(u *inventory.User) error {
-		u.Password = hash
-		return nil
-	})
+	_, err = g.changeUser(ctx, who.Name, UserChange{Password: password})
 	return err
 }
 

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -684,4 +685,93 @@ func TestNoSecrets(t *testing.T) {
 			t.Errorf("%q is seen: …%s…", s, seen.String()[max(0, i-100):min(seen.Len(), i+100)])
 		}
 	}
+}
+
+// TestStreamsEnd: what was let in by a session or a token does not outlive it.
+func TestStreamsEnd(t *testing.T) {
+	d := newDoor(t)
+	admin := d.setUp("ann")
+	srv := httptest.NewServer(d.h)
+	defer srv.Close()
+	streams := 0
+	for name, tt := range map[string]struct {
+		change func(bob string, token web.MadeToken) *httptest.ResponseRecorder
+		by     string // what the stream is let in with
+		ends   bool
+	}{
+		"sign-out": {func(bob string, _ web.MadeToken) *httptest.ResponseRecorder {
+			return d.ask("POST", "/logout", "", "Cookie", bob)
+		}, "session", true},
+		"another's sign-out": {func(string, web.MadeToken) *httptest.ResponseRecorder { return cutOther(d) }, "session", false},
+		"password": {func(string, web.MadeToken) *httptest.ResponseRecorder {
+			return d.ask("PATCH", "/api/v1/users/bob", `{"password":"`+goodPassword+`"}`, "Cookie", admin)
+		}, "session", true},
+		"password, by token": {func(string, web.MadeToken) *httptest.ResponseRecorder {
+			return d.ask("PATCH", "/api/v1/users/bob", `{"password":"`+goodPassword+`"}`, "Cookie", admin)
+		}, "token", false},
+		"role": {func(string, web.MadeToken) *httptest.ResponseRecorder {
+			return d.ask("PATCH", "/api/v1/users/bob", `{"role":"viewer"}`, "Cookie", admin)
+		}, "token", true},
+		"token removed": {func(_ string, m web.MadeToken) *httptest.ResponseRecorder {
+			return d.ask("DELETE", fmt.Sprintf("/api/v1/tokens/%d", m.ID), "", "Cookie", admin)
+		}, "token", true},
+		"user removed, token": {func(string, web.MadeToken) *httptest.ResponseRecorder {
+			return d.ask("DELETE", "/api/v1/users/bob", "", "Cookie", admin)
+		}, "token", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.T = t
+			d.addUser(admin, "bob", inventory.Operator)
+			bob := cookie(d.signIn("bob", goodPassword))
+			var token web.MadeToken
+			if err := json.Unmarshal(d.ask("POST", "/api/v1/tokens", `{"name":"ci","role":"operator"}`, "Cookie", bob).Body.Bytes(), &token); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			req, err := http.NewRequestWithContext(ctx, "GET", srv.URL+"/api/v1/events/stream", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.by == "token" {
+				req.Header.Set("Authorization", "Bearer "+token.Text)
+			} else {
+				req.Header.Set("Cookie", bob)
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil || res.StatusCode != 200 {
+				t.Fatal(res, err)
+			}
+			defer res.Body.Close()
+			streams++
+			if w := tt.change(bob, token); w.Code >= 400 {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+			lines := bufio.NewScanner(res.Body)
+			if tt.ends {
+				for lines.Scan() { // to the end, which comes before the test's own
+				}
+				if lines.Err() != nil {
+					t.Errorf("the stream did not end: %v", lines.Err())
+				}
+			} else {
+				// One that goes on hears of what happens after the change.
+				d.m.AddEvent(inventory.Event{Time: webtest.T0, Type: inventory.EventRun, Text: "after " + name})
+				for lines.Scan() && !strings.Contains(lines.Text(), "after "+name) {
+				}
+				if !strings.Contains(lines.Text(), "after "+name) {
+					t.Errorf("the stream ended: %v", lines.Err())
+				}
+			}
+			d.ask("DELETE", "/api/v1/users/bob", "", "Cookie", admin)
+		})
+	}
+	if streams != 7 {
+		t.Errorf("%d streams were looked at", streams)
+	}
+}
+
+// cutOther signs another user in and out.
+func cutOther(d *door) *httptest.ResponseRecorder {
+	return d.ask("POST", "/logout", "", "Cookie", cookie(d.signIn("ann", goodPassword)))
 }

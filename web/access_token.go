@@ -108,7 +108,11 @@ func (g *gate) removeToken(ctx context.Context, id uint) error {
 	}
 	for _, t := range mine {
 		if t.ID == id {
-			return g.access.DeleteToken(ctx, id)
+			if err := g.access.DeleteToken(ctx, id); err != nil {
+				return err
+			}
+			g.running.cut(WhoOf(ctx), func(w Who) bool { return w.token == id })
+			return nil
 		}
 	}
 	return inventory.Errorf(inventory.NotFound, "there is no token %d of yours: see the list of tokens", id)

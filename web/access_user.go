@@ -66,7 +66,7 @@ func (s *server) userRoutes(api huma.API) {
 	remove := wants(inventory.Admin, post("user-remove", "/users/{name}", "Remove a user with sessions and tokens"))
 	remove.Method = http.MethodDelete
 	huma.Register(api, remove, func(ctx context.Context, in *userName) (*struct{}, error) {
-		return nil, s.Access.DeleteUser(ctx, in.Name)
+		return nil, s.gate.removeUser(ctx, in.Name)
 	})
 }
 
@@ -87,7 +87,7 @@ func (g *gate) changeUser(ctx context.Context, name string, in UserChange) (inve
 			return inventory.User{}, err
 		}
 	}
-	return g.access.UpdateUser(ctx, name, func(u *inventory.User) error {
+	u, err := g.access.UpdateUser(ctx, name, func(u *inventory.User) error {
 		if hash != "" {
 			u.Password = hash
 		}
@@ -96,4 +96,22 @@ func (g *gate) changeUser(ctx context.Context, name string, in UserChange) (inve
 		}
 		return nil
 	})
+	if err == nil {
+		// What was begun with the old role or password ends: sessions with a new
+		// password, tokens only with another role.
+		g.running.cut(WhoOf(ctx), func(w Who) bool { return w.user == u.ID && (w.session != 0 || in.Role != "") })
+	}
+	return u, err
+}
+
+func (g *gate) removeUser(ctx context.Context, name string) error {
+	u, err := g.access.User(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := g.access.DeleteUser(ctx, name); err != nil {
+		return err
+	}
+	g.running.cut(WhoOf(ctx), func(w Who) bool { return w.user == u.ID })
+	return nil
 }

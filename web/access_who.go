@@ -39,6 +39,7 @@ type Who struct {
 	Expires time.Time
 
 	user, session, token uint // IDs, 0 where there is none
+	request              uint // among those under way
 }
 
 // May reports whether who asks may do what wants a role.
