@@ -68,6 +68,7 @@ type Config struct {
 	Calls     Calls
 	Sensors   Sensors
 	Control   Control
+	Guide     Guide
 }
 
 // Sizes of what a client may send, in bytes.

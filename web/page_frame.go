@@ -22,6 +22,7 @@ func (s *server) pages(r *gin.Engine) {
 	r.GET("/assets/*name", func(c *gin.Context) { page.ServeAsset(c.Writer, c.Request) })
 	s.live(r)
 	s.rackPages(r)
+	s.runPages(r)
 }
 
 // choose keeps the language and the colours that the query asks for, and leads

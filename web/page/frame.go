@@ -44,7 +44,7 @@ func StatusOf(p *progress.Progress) *Status {
 		return &Status{Lamp: Lamp{"○", Text{"Not installed", "未インストール"}, "quiet"},
 			Text: []Text{{"give each server a role, then install the rack", "各サーバーにロールを割り当て、ラックをインストールしてください"}}}
 	}
-	s := &Status{Lamp: runLamp(p.Run), Run: p.Run.ID, Active: p.Run.State == inventory.RunActive}
+	s := &Status{Lamp: runLamp(p.Run), Run: p.Run.ID, Active: p.Run.State == inventory.RunActive, Stopping: p.Run.Stopping()}
 	add := func(t Text, a ...any) { s.Text = append(s.Text, Textf(t, a...)) }
 	add(Text{"step %d of %d", "手順 %d / %d"}, p.Done, p.Total)
 	took := Span(p.Elapsed)
@@ -60,7 +60,7 @@ func StatusOf(p *progress.Progress) *Status {
 	switch {
 	case len(p.Failed) > 0:
 		add(Text{"%s failed", "%s が失敗"}, p.Failed[0].Key)
-	case p.Run.State == inventory.RunFailed:
+	case p.Run.State == inventory.RunFailed, p.Run.State == inventory.RunStopped:
 		s.Text = append(s.Text, Both(p.Run.Reason))
 	case s.Active:
 		add(Text{"nothing wrong", "異常なし"})
@@ -68,14 +68,24 @@ func StatusOf(p *progress.Progress) *Status {
 	return s
 }
 
+// runLamp is a run's state; what it is for chooses the word.
 func runLamp(r inventory.Run) Lamp {
-	switch r.State {
-	case inventory.RunDone:
-		return Lamp{"●", Text{"Installed", "インストール済み"}, "good"}
-	case inventory.RunFailed:
+	active, done := Text{"Installing", "インストール中"}, Text{"Installed", "インストール済み"}
+	switch r.Kind {
+	case inventory.RunInspect:
+		active, done = Text{"Inspecting", "調査中"}, Text{"Inspected", "調査済み"}
+	case inventory.RunProof:
+		active, done = Text{"Proving", "実証中"}, Text{"Proved", "実証済み"}
+	}
+	switch {
+	case r.State == inventory.RunDone:
+		return Lamp{"●", done, "good"}
+	case r.State == inventory.RunFailed:
 		return Lamp{"✕", Text{"Failed", "失敗"}, "bad"}
-	case inventory.RunActive:
-		return Lamp{"◔", Text{"Installing", "インストール中"}, "busy"}
+	case r.Stopping():
+		return Lamp{"◔", Text{"Stopping", "停止待ち"}, "busy"}
+	case r.State == inventory.RunActive:
+		return Lamp{"◔", active, "busy"}
 	}
 	return Lamp{"⏸", Text{"Stopped", "停止"}, "quiet"}
 }

@@ -104,8 +104,9 @@ func RackPage(d RackData) RackView {
 	byNode := map[string]progress.NodeProgress{}
 	if p := d.Progress; p != nil {
 		v.Run, v.Failed = p.Run.ID, p.Failed
-		v.Installed = p.Run.State == inventory.RunDone
-		v.Resume = p.Run.State == inventory.RunFailed
+		install := p.Run.Kind == inventory.RunInstall || p.Run.Kind == ""
+		v.Installed = install && p.Run.State == inventory.RunDone
+		v.Resume = install && (p.Run.State == inventory.RunFailed || p.Run.State == inventory.RunStopped)
 		for _, n := range p.Nodes {
 			byNode[n.Node] = n
 		}

@@ -79,3 +79,13 @@ func Span(sec float64) Text {
 	}
 	return Text{en, fmt.Sprintf("%d 時間 %d 分", t/3600, t/60%60)}
 }
+
+var runKinds = map[inventory.RunKind]Text{
+	inventory.RunInstall: {"install", "インストール"},
+	inventory.RunInspect: {"inspection", "調査"},
+	inventory.RunProof:   {"proof", "実証"},
+}
+
+func stepClass(s inventory.StepState) string {
+	return map[inventory.StepState]string{inventory.StepDone: "good", inventory.StepFailed: "bad", inventory.StepRunning: "busy", inventory.StepReady: "wait"}[s]
+}
