@@ -54,10 +54,10 @@ func newClient(cmd *cobra.Command) *client {
 	ca, tokenFrom := flag("ca"), flag("token")
 	switch {
 	case ca == "" && tokenFrom == "":
-		ca, tokenFrom = filepath.Join(c.state, caFile), filepath.Join(c.state, tokenFile)
-		c.token = firstLine(c.state, tokenFile)
-		if trust.RootCAs, _ = readCA(ca); trust.RootCAs != nil {
+		// Without the CA's certificate nobody can be known, so nobody is told.
+		if trust.RootCAs, _ = readCA(filepath.Join(c.state, caFile)); trust.RootCAs != nil && strings.HasPrefix(c.base, "https://") {
 			trust.ServerName = pki.LocalName
+			c.token = firstLine(c.state, tokenFile)
 		}
 	default:
 		if ca != "" {
