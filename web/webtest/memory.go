@@ -4,12 +4,11 @@ package webtest
 
 import (
 	"context"
-	"io"
-	"net"
 	"sync"
 	"time"
 
 	"sandai/inventory"
+	"sandai/web/console"
 )
 
 // Memory implements every interface of web.Config.
@@ -23,6 +22,7 @@ type Memory struct {
 	subs   map[chan struct{}]bool
 	broken error
 	access access
+	hub    *console.Hub
 
 	// Parse reads a rack.yaml for Import.
 	Parse func(name string, file []byte) (inventory.Rack, error)
@@ -255,21 +255,4 @@ func (m *Memory) SetPower(_ context.Context, rack, node, op string) error {
 		m.power[rack+"/"+node] = "on"
 	}
 	return err
-}
-
-// Console implements web.Power: a line that greets and then echoes.
-func (m *Memory) Console(_ context.Context, _, node string) (io.ReadWriteCloser, error) {
-	unlock, err := m.lock()
-	defer unlock()
-	if err != nil {
-		return nil, err
-	}
-	here, there := net.Pipe()
-	go func() {
-		defer there.Close()
-		if _, err := io.WriteString(there, node+" login: "); err == nil {
-			_, _ = io.Copy(there, there) // ends when the client hangs up
-		}
-	}()
-	return here, nil
 }
