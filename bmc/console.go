@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,13 +45,13 @@ func (c *ipmi) Console(ctx context.Context) (io.ReadWriteCloser, error) {
 	// The session is long: it must survive a lost datagram, so -N and -R are
 	// given once more, and the last ones count. The escape character is one
 	// that nobody types, instead of ~.
-	cmd := exec.Command("ipmitool", c.args("-N", "2", "-R", "5", "-e", "\x1d", "sol", "activate")...)
+	cmd := exec.Command("ipmitool", append(c.args("-N", "2", "-R", "5", "-e", "\x1d", "sol", "activate"), c.keepalive()...)...)
 	cmd.Env = c.env()
 	f, err := startRaw(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("open the console of %s: %w", c.hostPort(), err)
 	}
-	con := &console{c: c, f: f, cmd: cmd, done: make(chan struct{})}
+	con := &console{c: c, f: f, cmd: cmd, begin: time.Now(), done: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait()
 		close(con.done)
@@ -105,14 +106,50 @@ func startRaw(cmd *exec.Cmd) (*os.File, error) {
 	return master, nil
 }
 
+// keepalive makes ipmitool ask, every 15 s, over the console's own payload
+// whether the BMC is still there. By default it asks the BMC at large, and never
+// notices that another client has taken the console. A BMC that leaves such
+// packets unanswered (they are empty, and IPMI 2.0 §15.9 is not read the same
+// way by all) ends two consoles in a row shortly after they were opened; from
+// then on it is asked the other way.
+func (c *ipmi) keepalive() []string {
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	if c.m.shortConsoles >= 2 {
+		return nil
+	}
+	return []string{"usesolkeepalive"}
+}
+
+// shortConsole is how soon a console ends that a BMC does not keep alive:
+// ipmitool asks after 15 s and waits for an answer with -N and -R.
+const shortConsole = time.Minute
+
+// noKeepalive is what ipmitool says when nobody answered; it then takes its
+// time to free a console that is another one's by now.
+const noKeepalive = "Error: No response to keepalive - Terminating session"
+
+// died notes that a console ended for want of an answer.
+func (s *console) died() {
+	s.c.m.mu.Lock()
+	defer s.c.m.mu.Unlock()
+	if time.Since(s.begin) < shortConsole {
+		s.c.m.shortConsoles++
+	} else if s.c.m.shortConsoles < 2 {
+		s.c.m.shortConsoles = 0
+	}
+}
+
 // console is one open session.
 type console struct {
-	c    *ipmi
-	f    *os.File
-	cmd  *exec.Cmd
-	done chan struct{} // closed when ipmitool has ended
-	rest []byte        // read while opening, not given out yet
-	once sync.Once
+	c     *ipmi
+	f     *os.File
+	cmd   *exec.Cmd
+	begin time.Time
+	done  chan struct{} // closed when ipmitool has ended
+	rest  []byte        // read while opening, not given out yet
+	over  atomic.Bool   // ipmitool has said that it ends
+	once  sync.Once
 }
 
 // operational is what ipmitool prints when the session stands.
@@ -146,7 +183,18 @@ func (s *console) Read(p []byte) (int, error) {
 		s.rest = s.rest[n:]
 		return n, nil
 	}
+	if s.over.Load() {
+		return 0, io.EOF
+	}
 	n, err := s.f.Read(p)
+	if i := bytes.Index(p[:n], []byte(noKeepalive)); i >= 0 {
+		s.over.Store(true)
+		s.died()
+		if i == 0 {
+			return 0, io.EOF
+		}
+		return i, nil
+	}
 	// Linux reports EIO on a terminal whose other end is gone.
 	if err != nil && (errors.Is(err, syscall.EIO) || errors.Is(err, os.ErrClosed) || strings.Contains(err.Error(), "file already closed")) {
 		err = io.EOF
@@ -168,7 +216,7 @@ func (s *console) Close() error {
 			s.c.m.console = nil
 		}
 		s.c.m.mu.Unlock()
-		if !mine {
+		if !mine || s.over.Load() {
 			return // another one has it by now
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), commandTime)

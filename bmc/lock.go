@@ -18,6 +18,9 @@ type machine struct {
 	start   time.Time // when the machine was last started
 	cipher  string    // the cipher suite that the BMC takes, once known
 	console *console  // the one that this process has open, or nil
+	// shortConsoles counts consoles in a row that ended soon for want of an
+	// answer to ipmitool's keepalive; at 2 it stays.
+	shortConsoles int
 }
 
 var (

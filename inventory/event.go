@@ -20,6 +20,7 @@ const (
 	EventStep         EventType = "step"
 	EventRun          EventType = "run"
 	EventPower        EventType = "power"
+	EventConsole      EventType = "console" // somebody got the keyboard of a node's console
 	EventRefused      EventType = "refused" // something was asked for and not given; Text says why
 )
 

@@ -31,6 +31,9 @@ type BMCOptions struct {
 	// Dir/state: power ("0" at first), boot ("none" at first) and log, which
 	// gets a line for every set.
 	Hook string
+	// Console is where the machine's serial port listens, TCP, for serial over
+	// LAN; the simulator connects to it. Invalid for a machine without one.
+	Console netip.AddrPort
 }
 
 // BMC is one running simulator.
@@ -94,7 +97,7 @@ func StartBMC(ctx context.Context, o BMCOptions) (*BMC, error) {
 	guid := sha256.Sum256([]byte(dir))
 	s := simulator{
 		Name: "bmc", Addr: netip.AddrPortFrom(ip, uint16(o.Port)), User: o.User, Password: o.Password,
-		GUID: hex.EncodeToString(guid[:16]), Chassis: o.Hook, Sensors: defaultSensors,
+		GUID: hex.EncodeToString(guid[:16]), Chassis: o.Hook, Sensors: defaultSensors, Console: o.Console,
 		FRU: filepath.Join(dir, "fru.bin"), FRUSize: fruSize,
 	}
 	args, err := s.write(dir, fruData("Sandai", "Simulated server", "SIM-1"))

@@ -53,6 +53,7 @@ var rules = map[string]rule{
 	"POST /racks/:rack/power":          {summary: "Switch servers through their BMCs"},
 	"POST /racks/:rack/resume":         {summary: "Go on with a run"},
 	"POST /api/v1/nodes/:name/console": {role: inventory.Operator, summary: "Open a node's serial console"},
+	"GET " + consolePath:               {role: inventory.Viewer, summary: "Look at a node's serial console"}, // who may type is the console's to say
 	"GET /api/v1/version":              {open: true},
 	"GET /api/v1/healthz":              {open: true},
 }

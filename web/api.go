@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"io"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -53,7 +52,6 @@ type Installer interface {
 type Power interface {
 	PowerState(ctx context.Context, rack, node string) (string, error)
 	SetPower(ctx context.Context, rack, node, op string) error
-	Console(ctx context.Context, rack, node string) (io.ReadWriteCloser, error)
 }
 
 // Config is what the API and the page are made of; every field is needed.
@@ -64,6 +62,7 @@ type Config struct {
 	Installer Installer
 	Power     Power
 	Access    Access
+	Consoles  Consoles
 	Cloud     Cloud
 	Calls     Calls
 	Sensors   Sensors
@@ -103,7 +102,7 @@ func NewAPI(c Config) http.Handler {
 	s.pages(r)
 	s.signInPages(r)
 	s.setupPages(r)
-	s.console(r)
+	s.consoles(r)
 
 	cfg := huma.DefaultConfig("Sandai", Version())
 	cfg.Info.Description = "Three blank servers become a cloud. Errors are {\"code\", \"text\"}; the text says what happened, why, and what to do next."
@@ -115,6 +114,7 @@ func NewAPI(c Config) http.Handler {
 	s.runRoutes(v1)
 	s.eventRoutes(v1)
 	s.nodeRoutes(v1)
+	s.consoleRoutes(v1)
 	s.callRoutes(v1)
 	s.sensorRoutes(v1)
 	s.cloudRoutes(v1)

@@ -19,7 +19,7 @@ import (
 )
 
 func config(m *webtest.Memory) web.Config {
-	return web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Cloud: m, Calls: m, Sensors: m, Control: m}
+	return web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Consoles: m.Consoles(), Cloud: m, Calls: m, Sensors: m, Control: m}
 }
 
 // serve serves what is in m to an admin.
@@ -205,34 +205,6 @@ func TestPower(t *testing.T) {
 		if got := call(t, "GET", url, ""); !strings.Contains(got.body, `"state":"`+tt.after+`"`) {
 			t.Errorf("after %s: got %v", tt.op, got)
 		}
-	}
-}
-
-func TestConsole(t *testing.T) {
-	req, err := http.NewRequestWithContext(t.Context(), "POST", serve(t, installed())+"/api/v1/nodes/compute-1/console", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Connection", "Upgrade")
-	req.Header.Set("Upgrade", web.ConsoleProtocol)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatalf("got %s", res.Status)
-	}
-	line := res.Body.(io.ReadWriter)
-	in := bufio.NewReader(line)
-	if got, err := in.ReadString(':'); err != nil || got != "compute-1 login:" {
-		t.Fatalf("got %q, %v", got, err)
-	}
-	if _, err := io.WriteString(line, "root\n"); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := in.ReadString('\n'); err != nil || got != " root\n" {
-		t.Errorf("got %q, %v", got, err)
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"sandai/inventory"
 	"sandai/inventory/db"
 	"sandai/web"
+	"sandai/web/console"
 )
 
 func newServeCommand() *cobra.Command {
@@ -82,6 +83,7 @@ type appliance struct {
 	images *images.Store
 	ca     *pki.CA
 	engine *installer.Engine
+	hub    *console.Hub
 	api    net.Listener
 	certs  *certificates
 
@@ -132,6 +134,8 @@ func (a *appliance) wire(ctx context.Context, o serveOptions) (err error) {
 			return a.handOut(ctx, handout, r)
 		},
 	})
+	a.hub = console.New(console.Config{Lines: a.engine, Inventory: a.store, Dir: filepath.Join(o.state, "console"),
+		Log: a.log.With("component", "console"), Typing: a.typing})
 	a.api, err = net.Listen("tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("listen for the API: %w (is another appliance running? choose another address with --listen)", err)
@@ -142,6 +146,15 @@ func (a *appliance) wire(ctx context.Context, o serveOptions) (err error) {
 func (a *appliance) newBMC(cfg bmc.Config) (bmc.Controller, error) {
 	cfg.Logger = a.log.With("component", "bmc", "bmc", cfg.Address)
 	return bmc.New(cfg)
+}
+
+// typing notes who types on a node's console from now on.
+func (a *appliance) typing(rack, node, who string) {
+	a.log.Info("a console's keyboard has a new holder", "rack", rack, "node", node, "who", who)
+	_, err := a.store.AppendEvent(context.Background(), inventory.Event{Time: time.Now(), Type: inventory.EventConsole, Node: node, Text: who + " types on the console of " + node})
+	if err != nil {
+		a.log.Error("that could not be noted", "err", err)
+	}
 }
 
 func (a *appliance) handOut(ctx context.Context, h installer.Handout, r inventory.Rack) error {
@@ -165,6 +178,7 @@ func (a *appliance) run(ctx context.Context) error {
 	g.Go(func() error { return a.engine.Run(ctx) })
 	g.Go(func() error { return serveHTTP(ctx, a.api, a.certs.strict(a.apiHandler()), a.certs.config()) })
 	g.Go(func() error { return a.racks(ctx) })
+	g.Go(func() error { return a.hub.Run(ctx) })
 	a.log.Info("the appliance is up", "api", "https://"+a.api.Addr().String())
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
@@ -176,7 +190,7 @@ func (a *appliance) run(ctx context.Context) error {
 
 func (a *appliance) apiHandler() http.Handler {
 	return web.NewAPI(web.Config{Racks: a.store, Runs: a.store, Events: a.store, Installer: a.engine, Power: a.engine, Access: a.store,
-		Cloud: a.engine, Calls: a.engine, Sensors: a.engine})
+		Consoles: a.hub, Cloud: a.engine, Calls: a.engine, Sensors: a.engine})
 }
 
 // racks starts the wire side of each rack as it appears in the inventory.

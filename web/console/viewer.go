@@ -143,9 +143,12 @@ func (v *Viewer) poke() {
 	}
 }
 
-// Type sends keystrokes to the machine and waits until the BMC takes them. Those
-// of a viewer without the keyboard, or on a line that is not live, go nowhere:
-// it reports false.
+// typeTime is how long the BMC may take to take keys.
+const typeTime = 5 * time.Second
+
+// Type sends keystrokes to the machine and waits until the BMC takes them, at
+// most 5 s. Those of a viewer without the keyboard, or on a line that is not
+// live, go nowhere: it reports false.
 func (v *Viewer) Type(ctx context.Context, p []byte) bool {
 	v.h.mu.Lock()
 	in, cut := v.l.in, v.l.cut
@@ -154,9 +157,12 @@ func (v *Viewer) Type(ctx context.Context, p []byte) bool {
 	if !mine || len(p) == 0 {
 		return false
 	}
+	late := time.NewTimer(typeTime)
+	defer late.Stop()
 	select {
 	case in <- p:
 		return true
+	case <-late.C:
 	case <-cut:
 	case <-ctx.Done():
 	}
