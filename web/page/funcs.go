@@ -35,20 +35,24 @@ func funcs(l Lang) template.FuncMap {
 		},
 		"runlamp": runLamp,
 		"runkind": func(k inventory.RunKind) Text { return runKinds[k] },
-		"plus":    func(a, b float64) float64 { return a + b },
-		"minus":   func(a, b float64) float64 { return a - b },
-		"lamp":    func(s inventory.NodeState) Lamp { return LampOf(s) },
-		"role":    func(r inventory.Role) RoleSign { return RoleOf(r) },
-		"clock":   progress.Clock,
-		"span":    func(sec float64) string { return Span(sec).In(l) },
-		"ago":     func(from, to time.Time) string { return Span(to.Sub(from).Seconds()).In(l) },
-		"bytes":   Bytes,
-		"gib":     func(mib int) string { return fmt.Sprintf("%.1f GiB", float64(mib)/1024) },
-		"at":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"time":    func(t time.Time) string { return t.UTC().Format("15:04:05") },
-		"join":    strings.Join,
-		"path":    Path,
-		"query":   Query,
+		"short": func(key string) string { // without its node
+			_, rest, _ := strings.Cut(key, "/")
+			return rest
+		},
+		"plus":  func(a, b float64) float64 { return a + b },
+		"minus": func(a, b float64) float64 { return a - b },
+		"lamp":  func(s inventory.NodeState) Lamp { return LampOf(s) },
+		"role":  func(r inventory.Role) RoleSign { return RoleOf(r) },
+		"clock": progress.Clock,
+		"span":  func(sec float64) string { return Span(sec).In(l) },
+		"ago":   func(from, to time.Time) string { return Span(to.Sub(from).Seconds()).In(l) },
+		"bytes": Bytes,
+		"gib":   func(mib int) string { return fmt.Sprintf("%.1f GiB", float64(mib)/1024) },
+		"at":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"time":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
+		"join":  strings.Join,
+		"path":  Path,
+		"query": Query,
 	}
 }
 
