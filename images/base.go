@@ -51,7 +51,7 @@ func (s *session) makeRoots(ctx context.Context) (roots, error) {
 	if err := os.MkdirAll(fresh, 0o755); err != nil {
 		return r, err
 	}
-	j, err := newJournal(s.Cache, "trees")
+	j, err := s.journal("trees")
 	if err != nil {
 		return r, err
 	}

@@ -43,6 +43,19 @@ type Builder struct {
 	// what bakes a role. It is in the key of the ramdisk only.
 	Agent    string
 	Progress func(Progress) // may be nil; called from several goroutines
+	// Output takes each line that an image's build says ("" for what belongs to
+	// none); one that begins with Phase says what is done from now on. May be
+	// nil; called from several goroutines.
+	Output func(image, line string)
+}
+
+// Phase begins the lines of a build's output that say what is done.
+const Phase = "== "
+
+func (b *Builder) say(image, line string) {
+	if b.Output != nil {
+		b.Output(image, line)
+	}
 }
 
 // Progress says how far one image is.
@@ -81,6 +94,15 @@ const (
 	NameGuestDebian = "guest-debian"
 )
 
+// Names lists what can be built, with the roles' images.
+func Names(roles []RoleSpec) []string {
+	out := []string{NameKernel, NameRamdisk, NameUndionly, NameIPXE, NameBase}
+	for _, r := range roles {
+		out = append(out, r.Name)
+	}
+	return append(out, NameGuestTiny, NameGuestDebian)
+}
+
 // session is one build under the cache's lock.
 type session struct {
 	*Builder
@@ -104,6 +126,7 @@ func (b *Builder) run(ctx context.Context, do func(context.Context, *session) er
 		return fmt.Errorf("lock the cache: %w", err)
 	} else if !got {
 		b.Log.Info("another build is running; waiting for it", "lock", lock.Path())
+		b.say("", Phase+"another build is running in "+b.Cache+"; waiting for it")
 		if _, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil {
 			return fmt.Errorf("wait for another build: %w", err)
 		}
@@ -118,8 +141,10 @@ func (b *Builder) run(ctx context.Context, do func(context.Context, *session) er
 		return err
 	}
 	if !online {
+		published := time.Unix(s.mirror.epoch(), 0).UTC()
 		b.Log.Warn("Debian's mirror does not answer; going by its state at the last build, and by the packages that are cached",
-			"published", time.Unix(s.mirror.epoch(), 0).UTC())
+			"published", published)
+		b.say("", Phase+"Debian's mirror does not answer; going by its state of "+published.Format(time.DateTime)+" UTC and by the packages that are cached")
 	}
 	s.roots = sync.OnceValues(func() (roots, error) { return s.makeRoots(ctx) })
 	return do(ctx, s)
@@ -201,10 +226,7 @@ func (b *Builder) Only(ctx context.Context, roles []RoleSpec, names []string) ([
 		targets = append(targets, target{r.Name, func(s *session, ctx context.Context) (inventory.Image, error) { return s.role(ctx, r) }})
 	}
 	targets = append(targets, target{NameGuestTiny, (*session).guestTiny}, target{NameGuestDebian, (*session).guestDebian})
-	var known []string
-	for _, t := range targets {
-		known = append(known, t.name)
-	}
+	known := Names(roles)
 	for _, n := range names {
 		if !slices.Contains(known, n) {
 			return nil, inventory.Errorf(inventory.Invalid, "there is no image %q; there are %s", n, strings.Join(known, ", "))
@@ -274,7 +296,7 @@ func (s *session) image(ctx context.Context, name, key string, build func(ctx co
 }
 
 func (s *session) make(ctx context.Context, name, key string, start time.Time, build func(ctx context.Context, j *journal, work string) (artefact, error)) (img inventory.Image, err error) {
-	j, err := newJournal(s.Cache, name)
+	j, err := s.journal(name)
 	if err != nil {
 		return img, err
 	}
@@ -294,7 +316,7 @@ func (s *session) make(ctx context.Context, name, key string, start time.Time, b
 	}
 	defer f.Close()
 	img, err = s.store.Put(ctx, inventory.Image{Name: name, Format: a.format, Compression: a.compression, Key: key, Built: start.UTC()}, f)
-	fmt.Fprintf(j, "== %s: %d bytes, stored as %d: %.1f s\n", name, img.RawSize, img.Size, time.Since(start).Seconds())
+	fmt.Fprintf(j, Phase+"%s: %d bytes, stored as %d: %.1f s\n", name, img.RawSize, img.Size, time.Since(start).Seconds())
 	return img, err
 }
 

@@ -21,6 +21,7 @@ type journal struct {
 	file *os.File
 	last []string // the end of the output, for an error's text
 	line []byte
+	tell func(line string) // hears each line
 }
 
 const journalTail = 20
@@ -34,7 +35,16 @@ func newJournal(cache, name string) (*journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the build log: %w", err)
 	}
-	return &journal{file: f}, nil
+	return &journal{file: f, tell: func(string) {}}, nil
+}
+
+// journal opens the journal of an image's build; the builder's Output hears it.
+func (b *Builder) journal(name string) (*journal, error) {
+	j, err := newJournal(b.Cache, name)
+	if err == nil {
+		j.tell = func(line string) { b.say(name, line) }
+	}
+	return j, err
 }
 
 func (j *journal) Write(p []byte) (int, error) {
@@ -49,6 +59,7 @@ func (j *journal) Write(p []byte) (int, error) {
 		if len(j.last) > journalTail {
 			j.last = j.last[1:]
 		}
+		j.tell(string(j.line))
 		j.line = j.line[:0]
 	}
 	return j.file.Write(p)
@@ -75,7 +86,7 @@ type command struct {
 func run(ctx context.Context, log *slog.Logger, j *journal, c command) error {
 	start := time.Now()
 	log.Debug("command starts", "what", c.name, "argv", c.argv[0])
-	fmt.Fprintf(j, "== %s\n", c.name)
+	fmt.Fprintf(j, Phase+"%s\n", c.name)
 	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.Stdout, cmd.Stderr = j, j
@@ -87,7 +98,7 @@ func run(ctx context.Context, log *slog.Logger, j *journal, c command) error {
 	cmd.WaitDelay = 10 * time.Second
 	err := cmd.Run()
 	log.Debug("command ended", "what", c.name, "seconds", time.Since(start).Seconds(), "err", err)
-	fmt.Fprintf(j, "== %s: %.1f s\n", c.name, time.Since(start).Seconds())
+	fmt.Fprintf(j, Phase+"%s: %.1f s\n", c.name, time.Since(start).Seconds())
 	if err == nil {
 		return nil
 	}
