@@ -56,6 +56,18 @@ var rules = map[string]rule{
 	"GET " + consolePath:               {role: inventory.Viewer, summary: "Look at a node's serial console"}, // who may type is the console's to say
 	"GET /api/v1/version":              {open: true},
 	"GET /api/v1/healthz":              {open: true},
+
+	// The pages around the rack.
+	"POST /settings/password":           {role: inventory.Viewer, summary: "Change one's own password"},
+	"POST /settings/tokens":             {summary: "Make an API token"},
+	"POST /settings/tokens/:id/remove":  {summary: "Remove an API token"},
+	"GET /settings/users":               {role: inventory.Admin},
+	"POST /settings/users":              {role: inventory.Admin, summary: "Add a user"},
+	"POST /settings/users/:name":        {role: inventory.Admin, summary: "Change a user's role or password"},
+	"POST /settings/users/:name/remove": {role: inventory.Admin, summary: "Remove a user with sessions and tokens"},
+	"GET /settings/audit":               {role: inventory.Admin},
+	"POST /images/build":                {summary: "Build images"},
+	"POST /images/stop":                 {summary: "Stop the build of images"},
 }
 
 // assets are what every page needs to look like one; they tell nothing.

@@ -167,7 +167,7 @@ func TestNobodyAndViewers(t *testing.T) {
 	if d := cmp.Diff([]string{"POST /login", "POST /setup"}, nobody); d != "" {
 		t.Errorf("open to nobody (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]string{"POST /api/v1/session/password", "POST /login", "POST /logout", "POST /setup"}, viewers); d != "" {
+	if d := cmp.Diff([]string{"POST /api/v1/session/password", "POST /login", "POST /logout", "POST /settings/password", "POST /setup"}, viewers); d != "" {
 		t.Errorf("open to viewers (-want +got):\n%s", d)
 	}
 }

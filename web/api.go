@@ -68,6 +68,15 @@ type Config struct {
 	Sensors   Sensors
 	Control   Control
 	Guide     Guide
+	Images    Images
+	About     About
+}
+
+// About is what the page says of the appliance itself.
+type About struct {
+	State       string // directory of the database
+	Cache       string // directory of the images
+	Fingerprint string // SHA-256 of the CA's certificate, "AB:CD:…"
 }
 
 // Sizes of what a client may send, in bytes.
@@ -92,6 +101,9 @@ func NewAPI(c Config) http.Handler {
 	s := &server{Config: c, gate: newGate(c.Access), changed: newBell()}
 	s.gate.draw = s.turnedAway
 	s.lamps = newLamps(c.Power, s.changed)
+	if c.Images != nil { // tests of other things leave it out
+		c.Images.OnChange(s.changed.ring)
+	}
 	r := gin.New()
 	r.ContextWithFallback = true // a gin.Context is a context of its request, with who asks
 	r.Use(gin.Recovery(), headers, s.gate.check)
@@ -118,6 +130,7 @@ func NewAPI(c Config) http.Handler {
 	s.callRoutes(v1)
 	s.sensorRoutes(v1)
 	s.cloudRoutes(v1)
+	s.imageRoutes(v1)
 	if c.Control != nil { // the engine learns it step by step
 		s.controlRoutes(v1)
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 func config(m *webtest.Memory) web.Config {
-	return web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Consoles: m.Consoles(), Cloud: m, Calls: m, Sensors: m, Control: m}
+	return web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Consoles: m.Consoles(), Cloud: m, Calls: m, Sensors: m, Control: m, Images: m}
 }
 
 // serve serves what is in m to an admin.

@@ -23,6 +23,9 @@ func (s *server) pages(r *gin.Engine) {
 	s.live(r)
 	s.rackPages(r)
 	s.runPages(r)
+	s.imagePages(r)
+	s.eventPages(r)
+	s.settingsPages(r)
 }
 
 // choose keeps the language and the colours that the query asks for, and leads
@@ -95,6 +98,9 @@ func (s *server) show(c *gin.Context, status int, name string, f page.Frame, vie
 	if err := page.Render(&b, name, f, view); err != nil {
 		fail(c, inventory.Errorf(inventory.Internal, "%w", err))
 		return
+	}
+	if c.Request.Method != http.MethodGet {
+		c.Header("HX-Push-Url", f.URL) // the page's own: that of the action can be fetched by nobody
 	}
 	c.Data(status, "text/html; charset=utf-8", b.Bytes())
 }

@@ -56,15 +56,11 @@ undionly.kpxe, ipxe.efi, guest-tiny, guest-debian. Logs are under logs/ in the c
 			if err != nil {
 				return err
 			}
-			self, err := os.Executable()
+			b, err := newBuilder(cache, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
 			if err != nil {
-				return fmt.Errorf("find the agent's binary: %w", err)
+				return err
 			}
-			b := images.Builder{
-				Cache: cache, Agent: filepath.Join(filepath.Dir(self), "agent"),
-				Log:      slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)),
-				Progress: printProgress(cmd.ErrOrStderr()),
-			}
+			b.Progress = printProgress(cmd.ErrOrStderr())
 			list, err := b.Only(cmd.Context(), roles, only)
 			if err != nil {
 				return err
@@ -102,6 +98,28 @@ func imageList() *cobra.Command {
 	cacheFlag(c, &cache)
 	jsonFlag(c, &asJSON)
 	return c
+}
+
+// newBuilder makes a builder with the agent that lies beside this program.
+func newBuilder(cache string, log *slog.Logger) (images.Builder, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return images.Builder{}, fmt.Errorf("find the agent's binary: %w", err)
+	}
+	return images.Builder{Cache: cache, Agent: filepath.Join(filepath.Dir(self), "agent"), Log: log}, nil
+}
+
+// newWorks makes what builds images when the page asks for it.
+func (a *appliance) newWorks(cache string) (*images.Works, error) {
+	b, err := newBuilder(cache, a.log.With("component", "images"))
+	if err != nil {
+		return nil, err
+	}
+	roles, err := roleSpecs()
+	if err != nil {
+		return nil, err
+	}
+	return images.NewWorks(b, a.images, roles), nil
 }
 
 // roleSpecs asks the guide what is baked into each role's image.

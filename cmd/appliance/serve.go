@@ -84,6 +84,8 @@ type appliance struct {
 	ca     *pki.CA
 	engine *installer.Engine
 	hub    *console.Hub
+	works  *images.Works
+	about  web.About
 	api    net.Listener
 	certs  *certificates
 
@@ -136,6 +138,10 @@ func (a *appliance) wire(ctx context.Context, o serveOptions) (err error) {
 	})
 	a.hub = console.New(console.Config{Lines: a.engine, Inventory: a.store, Dir: filepath.Join(o.state, "console"),
 		Log: a.log.With("component", "console"), Typing: a.typing})
+	if a.works, err = a.newWorks(o.cache); err != nil {
+		return err
+	}
+	a.about = web.About{State: o.state, Cache: o.cache, Fingerprint: a.ca.Fingerprint()}
 	a.api, err = net.Listen("tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("listen for the API: %w (is another appliance running? choose another address with --listen)", err)
@@ -176,6 +182,7 @@ func (a *appliance) handOut(ctx context.Context, h installer.Handout, r inventor
 func (a *appliance) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.engine.Run(ctx) })
+	g.Go(func() error { return a.works.Run(ctx) })
 	g.Go(func() error { return serveHTTP(ctx, a.api, a.certs.strict(a.apiHandler()), a.certs.config()) })
 	g.Go(func() error { return a.racks(ctx) })
 	g.Go(func() error { return a.hub.Run(ctx) })
@@ -190,7 +197,7 @@ func (a *appliance) run(ctx context.Context) error {
 
 func (a *appliance) apiHandler() http.Handler {
 	return web.NewAPI(web.Config{Racks: a.store, Runs: a.store, Events: a.store, Installer: a.engine, Power: a.engine, Access: a.store,
-		Consoles: a.hub, Cloud: a.engine, Calls: a.engine, Sensors: a.engine})
+		Consoles: a.hub, Cloud: a.engine, Calls: a.engine, Sensors: a.engine, Images: a.works, About: a.about})
 }
 
 // racks starts the wire side of each rack as it appears in the inventory.

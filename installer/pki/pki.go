@@ -11,6 +11,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -19,6 +20,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"strings"
 	"time"
 
 	"sandai/inventory"
@@ -91,6 +93,13 @@ func parseKey(b *pem.Block) (crypto.Signer, error) {
 
 // Certificate returns the CA's own certificate in PEM, as it goes into the ramdisk.
 func (c *CA) Certificate() []byte { return c.pem }
+
+// Fingerprint is the SHA-256 of the CA's certificate as browsers print it,
+// "AB:CD:…".
+func (c *CA) Fingerprint() string {
+	sum := sha256.Sum256(c.cert.Raw)
+	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
+}
 
 // Pool returns a pool that trusts the CA alone.
 func (c *CA) Pool() *x509.CertPool {

@@ -53,6 +53,9 @@ func funcs(l Lang) template.FuncMap {
 		"join":  strings.Join,
 		"path":  Path,
 		"query": Query,
+
+		// The start of a SHA-256, as people compare it.
+		"digest": func(sum string) string { return sum[:min(12, len(sum))] },
 	}
 }
 

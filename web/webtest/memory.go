@@ -32,6 +32,8 @@ type Memory struct {
 	Cloud inventory.CloudInfo
 	// Cloudy is what it says of the cloud itself, of units and of BMCs.
 	Cloudy Cloudy
+	// Works is what it says of images.
+	Works Works
 }
 
 // New returns an empty inventory.
