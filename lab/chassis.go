@@ -93,6 +93,9 @@ func (c *chassis) set(ctx context.Context, args []string) error {
 	case "set reset 1":
 		return c.reset()
 	case "set shutdown 1":
+		if c.m.standIn() {
+			return c.softOff()
+		}
 		return c.talk(ctx, func(q *qmp) error { return q.do("system_powerdown", nil) })
 	case "set boot none", "set boot default":
 		return c.chooseBoot("none")
@@ -138,6 +141,9 @@ func (c *chassis) on() error {
 	if err != nil {
 		return err
 	}
+	if c.m.standIn() {
+		return c.onStandIn(index == bootIndexPXE)
+	}
 	args := qemuArgs(c.rack.Rack, c.m, acceleration(c.rack.KVM), c.dir, index)
 	q := exec.Command(args[0], args[1:]...)
 	q.Dir = c.dir.run()
@@ -158,7 +164,13 @@ func (c *chassis) on() error {
 }
 
 // off ends the machine at once, as a power cut does.
-func (c *chassis) off() error { return c.dir.running().end(unix.SIGKILL, 10*time.Second) }
+func (c *chassis) off() error {
+	err := c.dir.running().end(unix.SIGKILL, 10*time.Second)
+	if c.m.standIn() {
+		err = errors.Join(err, c.unplug())
+	}
+	return err
+}
 
 // reset starts the machine anew, as the reset button does. It is a new process
 // and not QEMU's own reset because SeaBIOS answers that one with a second reset

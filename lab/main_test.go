@@ -32,17 +32,22 @@ func TestMain(m *testing.M) {
 
 func helper(verb string, args []string) error {
 	var dir, machine, ns string
+	var pxe bool
 	fs := flag.NewFlagSet(verb, flag.ContinueOnError)
 	fs.StringVar(&dir, "dir", "", "")
 	fs.StringVar(&machine, "machine", "", "")
 	fs.StringVar(&ns, "namespace", "", "")
+	fs.BoolVar(&pxe, "pxe", false, "")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if verb == "forward" {
+	switch verb {
+	case "forward":
 		return Forward(ctx, ns, slog.Default())
+	case "machine":
+		return StandIn(ctx, dir, machine, pxe, slog.Default())
 	}
 	return Hook(ctx, dir, machine, fs.Args(), os.Stdout)
 }

@@ -74,7 +74,7 @@ func (n namespace) dial(ctx context.Context, network, address string) (net.Conn,
 }
 
 // create makes the namespace with bridges, addresses and taps, all or nothing.
-func (n namespace) create(ctx context.Context, log *slog.Logger, machines []wiring) (err error) {
+func (n namespace) create(ctx context.Context, log *slog.Logger, machines []*machineState) (err error) {
 	if _, err := run(ctx, log, "", "ip", "netns", "add", string(n)); err != nil {
 		return fmt.Errorf("make the rack's network namespace (are you root, and may this host make namespaces?): %w", err)
 	}
@@ -98,7 +98,7 @@ func (n namespace) create(ctx context.Context, log *slog.Logger, machines []wiri
 }
 
 // linkCommands is the batch for ip(8).
-func linkCommands(machines []wiring) string {
+func linkCommands(machines []*machineState) string {
 	var b strings.Builder
 	b.WriteString("link set dev lo up\n")
 	for _, br := range []struct{ name, addr string }{
@@ -110,8 +110,11 @@ func linkCommands(machines []wiring) string {
 	// port has one as long as the switch is on. The pair stands for the switch.
 	fmt.Fprintf(&b, "link add name switch0 type veth peer name switch1\nlink set dev switch0 master %s up\nlink set dev switch1 up\n", bridgeManagement)
 	for _, m := range machines {
-		fmt.Fprintf(&b, "addr add %s/24 dev %s\n", m.BMC.Addr(), bridgeBMC)
-		for _, t := range [][2]string{{m.TapMgmt, bridgeManagement}, {m.TapProvider, bridgeProvider}} {
+		fmt.Fprintf(&b, "addr add %s/24 dev %s\n", m.Wiring.BMC.Addr(), bridgeBMC)
+		if m.standIn() {
+			continue // its cables are there only while it is on
+		}
+		for _, t := range [][2]string{{m.Wiring.TapMgmt, bridgeManagement}, {m.Wiring.TapProvider, bridgeProvider}} {
 			fmt.Fprintf(&b, "tuntap add dev %[1]s mode tap\nlink set dev %[1]s master %[2]s up\n", t[0], t[1])
 		}
 	}

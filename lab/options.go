@@ -10,14 +10,40 @@ import (
 
 // Machine is one server of the rack.
 type Machine struct {
-	Name     string `yaml:"name" json:"name"`
-	Role     string `yaml:"role" json:"role"`           // controller, network or compute
+	Name string `yaml:"name" json:"name"`
+	// Kind is "qemu", or "stand-in": a small program that behaves like a server
+	// on the wire (package standin). "qemu" when "".
+	Kind     string `yaml:"kind" json:"kind"`
+	Role     string `yaml:"role" json:"role"`           // controller, network or compute; "" for a newcomer
 	Firmware string `yaml:"firmware" json:"firmware"`   // "bios"
 	BMC      string `yaml:"bmc" json:"bmc"`             // "ipmi"
 	MemoryMB int    `yaml:"memory_mb" json:"memory_mb"` // MiB; only what the guest touches is taken from the host
 	VCPUs    int    `yaml:"vcpus" json:"vcpus"`
 	SystemGB int    `yaml:"system_gb" json:"system_gb"` // GiB, sparse; serial SYS-NAME
 	VolumeGB int    `yaml:"volume_gb" json:"volume_gb"` // GiB, sparse, 0 for none; serial VOL-NAME
+	// Newcomer says that rack.yaml does not name it, and that it is on from the
+	// start: a server that somebody has just put into the rack.
+	Newcomer bool `yaml:"newcomer" json:"newcomer"`
+}
+
+// Kinds of machines.
+const (
+	KindQEMU    = "qemu"
+	KindStandIn = "stand-in"
+)
+
+// StandIns are the machines with stand-ins in their places, and so many
+// newcomers after them.
+func StandIns(machines []Machine, newcomers int) []Machine {
+	var out []Machine
+	for _, m := range machines {
+		m.Kind = KindStandIn
+		out = append(out, m)
+	}
+	for i := range newcomers {
+		out = append(out, Machine{Name: fmt.Sprintf("newcomer-%d", i+1), Kind: KindStandIn, Newcomer: true, MemoryMB: 8192, VCPUs: 4, SystemGB: 100})
+	}
+	return out
 }
 
 // DefaultMachines are the three machines of the install guide. The sizes are
@@ -36,7 +62,7 @@ type Options struct {
 	Name     string    // "demo" when ""; its namespace is sandai-NAME
 	Machines []Machine // DefaultMachines when nil; at most 80
 	// Helper is the command that ipmi_sim and the forwarder run, followed by
-	// "hook ..." or "forward ...": by default this program with "lab". Its
+	// "hook ...", "forward ..." or "machine ...": by default this program with "lab". Its
 	// first word must be an absolute path.
 	Helper []string
 	// Kernel is a Linux kernel for the trial start under KVM; "" looks in /boot.
@@ -95,10 +121,15 @@ func fillMachines(in []Machine) ([]Machine, error) {
 			return nil, fmt.Errorf("two machines are called %s; names must differ", m.Name)
 		}
 		seen[m.Name] = true
-		switch m.Role {
-		case "controller", "network", "compute":
+		switch {
+		case m.Role == "" && m.Newcomer:
+		case m.Role == "controller", m.Role == "network", m.Role == "compute":
 		default:
 			return nil, fmt.Errorf("machine %s has the role %q; give it controller, network or compute", m.Name, m.Role)
+		}
+		setDefault(&m.Kind, KindQEMU)
+		if m.Kind != KindQEMU && m.Kind != KindStandIn {
+			return nil, fmt.Errorf("machine %s is of the kind %q; there are %s and %s", m.Name, m.Kind, KindQEMU, KindStandIn)
 		}
 		setDefault(&m.Firmware, "bios")
 		setDefault(&m.BMC, "ipmi")

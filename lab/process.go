@@ -103,7 +103,10 @@ func detach(c *exec.Cmd, log string) (Process, error) {
 	}
 	defer out.Close()
 	c.Stdin, c.Stdout, c.Stderr = nil, out, out
-	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if c.SysProcAttr == nil {
+		c.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	c.SysProcAttr.Setsid = true
 	if err := c.Start(); err != nil {
 		return Process{}, fmt.Errorf("start %s: %w", c.Path, err)
 	}

@@ -46,7 +46,10 @@ func (r *Rack) URL() string { return r.s.URL }
 // File is the path of rack.yaml, which describes the rack to an appliance.
 func (r *Rack) File() string { return filepath.Join(r.Dir, "rack.yaml") }
 
-// Acceleration says how the machines run and why.
+// StandIns reports whether all machines are stand-ins.
+func (r *Rack) StandIns() bool { return !r.s.anyQEMU() }
+
+// Acceleration says how the QEMU machines run and why.
 func (r *Rack) Acceleration() (kvm bool, reason string) { return r.s.KVM, r.s.KVMReason }
 
 // Exec is a command inside the rack's namespace, to be started by the caller.

@@ -70,7 +70,7 @@ type rackBMC struct {
 func renderRack(s *state, sshKey string) ([]byte, error) {
 	f := rackFile{
 		Rack: s.Rack, Release: "2025.1", Region: "RegionOne", Interface: bridgeManagement, Address: applianceAddress,
-		Slow: !s.KVM, SSHKeys: []string{sshKey},
+		Slow: s.anyQEMU() && !s.KVM, SSHKeys: []string{sshKey},
 		Networks: rackNetworks{
 			Provisioning: rackNetwork{CIDR: provisioningCIDR, Pool: provisioningPool},
 			Provider:     rackNetwork{CIDR: providerCIDR, Gateway: providerGateway, Pool: providerPool, MTU: 1500},
@@ -78,6 +78,9 @@ func renderRack(s *state, sshKey string) ([]byte, error) {
 		},
 	}
 	for _, m := range s.Machines {
+		if m.Newcomer {
+			continue
+		}
 		f.Nodes = append(f.Nodes, rackNode{
 			Name: m.Name, Role: m.Role, Firmware: m.Firmware, Address: m.Wiring.Address,
 			NICs:   rackNICs{m.Wiring.MACProvisioning, m.Wiring.MACProvider},

@@ -36,7 +36,7 @@ func TestQEMUArgs(t *testing.T) {
 
 func TestLinkCommands(t *testing.T) {
 	s := testState(t)
-	golden(t, "links.ip", linkCommands([]wiring{s.Machines[0].Wiring, s.Machines[1].Wiring}))
+	golden(t, "links.ip", linkCommands(s.Machines[:2]))
 }
 
 func TestSimulatorFiles(t *testing.T) {
@@ -107,6 +107,9 @@ func TestOptions(t *testing.T) {
 		"role":       {Options{Machines: []Machine{{Name: "a", Role: "king"}}}, "role"},
 		"name lab":   {Options{Machines: []Machine{{Name: "lab", Role: "compute"}}}, "name"},
 		"firmware":   {Options{Machines: []Machine{{Name: "a", Role: "compute", Firmware: "uefi"}}}, "firmware"},
+		"kind":       {Options{Machines: []Machine{{Name: "a", Role: "compute", Kind: "ghost"}}}, "kind"},
+		"no role":    {Options{Machines: []Machine{{Name: "a"}}}, "role"},
+		"newcomer":   {Options{Machines: StandIns(nil, 1)}, ""},
 		"size":       {Options{Machines: []Machine{{Name: "a", Role: "compute", VCPUs: -1}}}, "size"},
 	} {
 		_, err := c.o.fill()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +32,16 @@ type machineState struct {
 	Simulator Process `json:"simulator"`
 }
 
+func (m *machineState) standIn() bool { return m.Kind == KindStandIn }
+
+// product is the machine's name in its BMC's inventory.
+func (m *machineState) product() string {
+	if m.standIn() {
+		return "Sandai Stand-in"
+	}
+	return "Virtual server"
+}
+
 func (m *machineState) systemSerial() string { return "SYS-" + m.Name }
 
 func (m *machineState) volumeSerial() string {
@@ -38,6 +49,11 @@ func (m *machineState) volumeSerial() string {
 		return ""
 	}
 	return "VOL-" + m.Name
+}
+
+// anyQEMU reports whether a machine of the rack needs QEMU.
+func (s *state) anyQEMU() bool {
+	return slices.ContainsFunc(s.Machines, func(m *machineState) bool { return !m.standIn() })
 }
 
 func (s *state) namespace() namespace { return namespace("sandai-" + s.Rack) }
@@ -69,6 +85,9 @@ func loadState(dir string) (*state, error) {
 	var s state
 	if err := json.Unmarshal(b, &s); err != nil {
 		return nil, fmt.Errorf("read the rack's state in %s: %w", statePath(dir), err)
+	}
+	for _, m := range s.Machines {
+		setDefault(&m.Kind, KindQEMU) // one that was brought up before there were kinds
 	}
 	return &s, nil
 }

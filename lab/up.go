@@ -25,10 +25,7 @@ func Up(ctx context.Context, o Options) (*Rack, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := needPrograms("qemu-system-x86_64", "ipmi_sim", "ip", "nsenter"); err != nil {
-		return nil, err
-	}
-	if err := needROM(); err != nil {
+	if err := needPrograms("ipmi_sim", "ip", "nsenter"); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(o.Dir, "lab"), 0o755); err != nil {
@@ -52,6 +49,9 @@ func Up(ctx context.Context, o Options) (*Rack, error) {
 	if chosen && !slices.EqualFunc(s.Machines, o.Machines, func(a *machineState, b Machine) bool { return a.Machine == b }) {
 		return nil, fmt.Errorf("the rack in %s has other machines than those asked for now; take it down first, or choose another --dir", o.Dir)
 	}
+	if err := needQEMU(s); err != nil {
+		return nil, err
+	}
 	r := &Rack{Dir: o.Dir, s: s, log: o.Log}
 	return r, r.start(ctx, o)
 }
@@ -65,8 +65,21 @@ func newState(ctx context.Context, o Options) (*state, error) {
 	for i, m := range o.Machines {
 		s.Machines = append(s.Machines, &machineState{Machine: m, Wiring: wire(o.Name, m.Name, i), User: "admin", Password: newPassword()})
 	}
-	s.KVM, s.KVMReason = kvmWorks(ctx, o.Log, o.Kernel)
+	if s.anyQEMU() {
+		s.KVM, s.KVMReason = kvmWorks(ctx, o.Log, o.Kernel)
+	}
 	return s, s.save(o.Dir)
+}
+
+// needQEMU fails when a machine needs QEMU and this host lacks it.
+func needQEMU(s *state) error {
+	if !s.anyQEMU() {
+		return nil
+	}
+	if err := needPrograms("qemu-system-x86_64"); err != nil {
+		return err
+	}
+	return needROM()
 }
 
 // start starts what does not run. Each step is recorded as soon as it is done,
@@ -75,12 +88,8 @@ func (r *Rack) start(ctx context.Context, o Options) error {
 	s, ns := r.s, r.s.namespace()
 	s.Helper = o.Helper // the newest binary, in case the old one is gone
 	if !ns.exists() {
-		var ws []wiring
-		for _, m := range s.Machines {
-			ws = append(ws, m.Wiring)
-		}
 		_ = ns.remove(ctx, r.log) // a file that a restart of the host left
-		if err := ns.create(ctx, r.log, ws); err != nil {
+		if err := ns.create(ctx, r.log, s.Machines); err != nil {
 			return err
 		}
 		r.began("namespace " + string(ns))
@@ -88,6 +97,11 @@ func (r *Rack) start(ctx context.Context, o Options) error {
 	for _, m := range s.Machines {
 		if err := r.startMachine(ctx, m); err != nil {
 			return err
+		}
+		if m.Newcomer {
+			if err := r.switchOn(ctx, m); err != nil {
+				return err
+			}
 		}
 	}
 	if !s.Forwarder.Alive() {
@@ -130,6 +144,20 @@ func (r *Rack) writeFiles() error {
 	return r.s.save(r.Dir)
 }
 
+// makeDisks makes the disks of a machine that has any.
+func makeDisks(m *machineState, d machineDir) error {
+	if m.standIn() {
+		return nil
+	}
+	if err := sparse(d.systemDisk(), m.SystemGB); err != nil {
+		return err
+	}
+	if m.VolumeGB > 0 {
+		return sparse(d.volumeDisk(), m.VolumeGB)
+	}
+	return nil
+}
+
 // startMachine makes the machine's disks and starts its BMC.
 func (r *Rack) startMachine(ctx context.Context, m *machineState) error {
 	d := machineDir{r.Dir, m.Name}
@@ -138,13 +166,8 @@ func (r *Rack) startMachine(ctx context.Context, m *machineState) error {
 			return fmt.Errorf("make the machine's folder: %w", err)
 		}
 	}
-	if err := sparse(d.systemDisk(), m.SystemGB); err != nil {
+	if err := makeDisks(m, d); err != nil {
 		return err
-	}
-	if m.VolumeGB > 0 {
-		if err := sparse(d.volumeDisk(), m.VolumeGB); err != nil {
-			return err
-		}
 	}
 	if m.Simulator.Alive() {
 		return nil
@@ -158,7 +181,7 @@ func (r *Rack) startMachine(ctx context.Context, m *machineState) error {
 		Serial: m.Wiring.KCS, Console: m.Wiring.Serial, Sensors: defaultSensors,
 		FRU: filepath.Join(d.run(), "fru.bin"), FRUSize: fruSize,
 	}
-	args, err := sim.write(d.run(), fruData("Sandai", "Virtual server", m.Name))
+	args, err := sim.write(d.run(), fruData("Sandai", m.product(), m.Name))
 	if err != nil {
 		return err
 	}

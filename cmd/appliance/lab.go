@@ -40,12 +40,14 @@ there too (lab exec); its page and API are carried to the host (the file url in 
   appliance lab down`,
 	}
 	c.PersistentFlags().StringVar(&dir, "dir", ".rack", "the rack's folder")
-	c.AddCommand(labUp(&dir), labDown(&dir), labStatus(&dir), labConsole(&dir), labExec(&dir), labHook(&dir), labForward())
+	c.AddCommand(labUp(&dir), labDown(&dir), labStatus(&dir), labConsole(&dir), labExec(&dir), labHook(&dir), labForward(), labMachine(&dir))
 	return c
 }
 
 func labUp(dir *string) *cobra.Command {
 	var name, nodes, kernel, cache string
+	var standIn bool
+	var newcomers int
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Bring the rack up; on a rack that is up, change nothing",
@@ -53,14 +55,28 @@ func labUp(dir *string) *cobra.Command {
 The machines stay off. What is missing of a rack, after a restart of this host for one, is started again.
 
 --nodes names a YAML file with a list of machines in place of the three, each with name and role and, where
-wanted, memory_mb, vcpus, system_gb and volume_gb.`,
+wanted, memory_mb, vcpus, system_gb and volume_gb.
+
+--stand-in puts a small program in the place of each machine. It speaks the wire as a server does and has no
+operating system, so that a rack "installs" in seconds: to look at the page and to test, not to get a cloud.
+--newcomers adds stand-ins that rack.yaml does not name, and which are on from the start.`,
 		Example: `  appliance lab up
+  appliance lab up --stand-in --newcomers 1
   appliance lab up --dir /srv/rack2 --name rack2 --nodes machines.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			machines, err := readMachines(nodes)
 			if err != nil {
 				return err
+			}
+			if newcomers > 0 && !standIn {
+				return errors.New("--newcomers makes stand-ins; add --stand-in")
+			}
+			if standIn {
+				if machines == nil {
+					machines = lab.DefaultMachines()
+				}
+				machines = lab.StandIns(machines, newcomers)
 			}
 			if kernel == "" {
 				kernel = deployKernel(cache)
@@ -75,20 +91,29 @@ wanted, memory_mb, vcpus, system_gb and volume_gb.`,
 			} else {
 				fmt.Fprintf(out, "The rack %s is up: %s.\n", r.Name(), strings.Join(r.Began, ", "))
 			}
-			kvm, why := r.Acceleration()
-			how := "emulated, about 10 times slower than real ones"
-			if kvm {
-				how = "run by KVM"
-			}
-			fmt.Fprintf(out, "Its machines are %s: %s.\nIts description is in %s; its appliance's page will be at %s.\n", how, why, r.File(), r.URL())
+			fmt.Fprintf(out, "Its machines are %s.\nIts description is in %s; its appliance's page will be at %s.\n", machinesAre(r), r.File(), r.URL())
 			return nil
 		},
 	}
 	c.Flags().StringVar(&name, "name", "demo", "the rack's name; its namespace is sandai-NAME")
 	c.Flags().StringVar(&nodes, "nodes", "", "file with the machines (default: the three of the install guide)")
 	c.Flags().StringVar(&kernel, "kernel", "", "kernel for the trial start under KVM (default: the store's deploy kernel, else the newest in /boot)")
+	c.Flags().BoolVar(&standIn, "stand-in", false, "stand-ins in place of virtual machines: nothing is really installed")
+	c.Flags().IntVar(&newcomers, "newcomers", 0, "how many stand-ins more that rack.yaml does not name")
 	cacheFlag(c, &cache)
 	return c
+}
+
+// machinesAre says how a rack's machines run.
+func machinesAre(r *lab.Rack) string {
+	if r.StandIns() {
+		return "stand-ins: they speak the wire and install nothing"
+	}
+	kvm, why := r.Acceleration()
+	if kvm {
+		return "run by KVM: " + why
+	}
+	return "emulated, about 10 times slower than real ones: " + why
 }
 
 // deployKernel is the kernel that the machines will boot, if it is built: the
@@ -324,5 +349,26 @@ func labForward() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&ns, "namespace", "", "the rack's namespace")
+	return c
+}
+
+// labMachine is the process of a stand-in.
+func labMachine(dir *string) *cobra.Command {
+	var machine string
+	var pxe bool
+	c := &cobra.Command{
+		Use:     "machine --machine NODE [--pxe]",
+		Short:   "Be a stand-in, with its serial port's socket at descriptor 3",
+		Example: "  appliance lab machine --dir /srv/rack --machine controller-1 --pxe 3<&SOCKET",
+		Hidden:  true,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
+			defer stop()
+			return lab.StandIn(ctx, *dir, machine, pxe, slog.Default())
+		},
+	}
+	c.Flags().StringVar(&machine, "machine", "", "the machine to be")
+	c.Flags().BoolVar(&pxe, "pxe", false, "boot from the network before the disk, this time")
 	return c
 }
