@@ -31,6 +31,7 @@ func (e *Engine) Enroll(ctx context.Context, rackID uint, req inventory.EnrollRe
 // Poll returns the tasks that a node's agent may start now and the calls that
 // wait for it; without any it waits up to 20 s.
 func (e *Engine) Poll(ctx context.Context, rackID uint, node string, req inventory.PollRequest) (inventory.PollReply, error) {
+	began := time.Now()
 	wake, cancel := e.store.Subscribe()
 	defer cancel()
 	if err := e.seen(ctx, rackID, node, req); err != nil {
@@ -41,7 +42,7 @@ func (e *Engine) Poll(ctx context.Context, rackID uint, node string, req invento
 	hold := time.NewTimer(pollHold)
 	defer hold.Stop()
 	for {
-		tasks, err := e.tasks(ctx, rackID, node, req)
+		tasks, err := e.tasks(ctx, rackID, node, req, began)
 		if err != nil {
 			return inventory.PollReply{}, err
 		}
@@ -94,8 +95,10 @@ func (e *Engine) seen(ctx context.Context, rackID uint, node string, req invento
 
 // tasks lists the steps that wait for this agent. A step that is running but
 // that the agent does not know any more (it was restarted) is handed out again:
-// its journal or its transient unit finds what became of it.
-func (e *Engine) tasks(ctx context.Context, rackID uint, node string, req inventory.PollRequest) ([]inventory.Task, error) {
+// its journal or its transient unit finds what became of it. What the agent said
+// to work on when its poll began is an older attempt of a step that became ready
+// since: one that failed and is tried again.
+func (e *Engine) tasks(ctx context.Context, rackID uint, node string, req inventory.PollRequest, began time.Time) ([]inventory.Task, error) {
 	runs, err := e.store.ActiveRuns(ctx)
 	if err != nil {
 		return nil, err
@@ -110,7 +113,8 @@ func (e *Engine) tasks(ctx context.Context, rackID uint, node string, req invent
 	}
 	var out []inventory.Task
 	for _, s := range steps {
-		if s.Owner != inventory.OwnerAgent || s.Node != node || slices.Contains(req.Running, s.Key) ||
+		busy := slices.Contains(req.Running, s.Key) && !(s.ReadyAt != nil && s.ReadyAt.After(began))
+		if s.Owner != inventory.OwnerAgent || s.Node != node || busy ||
 			(s.State != inventory.StepReady && s.State != inventory.StepRunning) ||
 			inRamdisk(s.Chapter) != (req.Stage == inventory.StageRamdisk) {
 			continue

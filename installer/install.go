@@ -32,6 +32,9 @@ func (e *Engine) planOf(rack inventory.Rack) (inventory.Plan, error) {
 	text, hash := planText(rack, steps)
 	p := inventory.Plan{Rack: rack.Name, Hash: hash, Text: text, Steps: steps}
 	for _, n := range rack.Nodes {
+		if n.Role == "" {
+			continue
+		}
 		p.Erase = append(p.Erase, erase(n))
 		if n.Hardware == nil {
 			p.Warnings = append(p.Warnings, n.Name+" was never inspected: what is on its disks is not known; a disk that is not blank stops the install unless it is confirmed")

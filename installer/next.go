@@ -33,6 +33,9 @@ func next(run inventory.Run, steps []inventory.Step, signals map[string]time.Tim
 		at, seen := signals[s.Key]
 		switch {
 		case s.State == inventory.StepRunning && s.Owner == inventory.OwnerSignal && seen:
+			if s.StartedAt != nil && at.Before(*s.StartedAt) {
+				at = *s.StartedAt // a machine may be quicker than the step before, which looks whether its power is on
+			}
 			out = append(out, move{step: s, state: inventory.StepDone, at: at})
 		case s.State == inventory.StepPending && !hold && ready(s, done):
 			m := move{step: s, state: inventory.StepReady, at: now}

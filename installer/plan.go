@@ -142,6 +142,9 @@ func planText(r inventory.Rack, steps []inventory.Step) (text, hash string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "rack %s, OpenStack %s, region %s\n", r.Name, r.Release, r.Region)
 	for _, n := range r.Nodes {
+		if n.Role == "" {
+			continue // a newcomer that the plan does not touch
+		}
 		fmt.Fprintf(&b, "node %s: %s, %s, disk %q, volumes %q\n", n.Name, n.Role, n.Address, n.SystemDisk, n.VolumeDisk)
 	}
 	for _, s := range steps {
