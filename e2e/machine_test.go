@@ -29,7 +29,7 @@ import (
 // the machine is power-cycled and must come back from its disk alone.
 func TestOneMachine(t *testing.T) {
 	needRoot(t)
-	r := newRig(t)
+	r := newRig(t, cache(), []lab.Machine{{Name: "compute-1", Role: "compute", MemoryMB: 2048, VCPUs: 2, SystemGB: 8}})
 	r.cli("image", "build", "--cache", cache(), "--only", "base,deploy-kernel,deploy-ramdisk,undionly.kpxe,ipxe.efi")
 	r.serve()
 	r.cli("rack", "import", r.plainDebian())
@@ -62,16 +62,17 @@ func TestOneMachine(t *testing.T) {
 
 type steps map[string]inventory.Step
 
-// rig is a virtual rack of one machine with the appliance on it.
+// rig is a virtual rack with the appliance on it.
 type rig struct {
 	*testing.T
-	rack *lab.Rack
-	dir  string
-	bin  string
-	proc lab.Process
+	rack  *lab.Rack
+	dir   string
+	bin   string
+	cache string // of images
+	proc  lab.Process
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, cache string, machines []lab.Machine) *rig {
 	t.Helper()
 	dir := t.TempDir()
 	bin := filepath.Join("..", "bin")
@@ -86,13 +87,13 @@ func newRig(t *testing.T) *rig {
 	}
 	rack, err := lab.Up(t.Context(), lab.Options{
 		Dir: dir, Name: "e2e-" + strings.ToLower(rand.Text()[:6]),
-		Machines: []lab.Machine{{Name: "compute-1", Role: "compute", MemoryMB: 2048, VCPUs: 2, SystemGB: 8}},
+		Machines: machines,
 		Helper:   []string{filepath.Join(bin, "appliance"), "lab"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{T: t, rack: rack, dir: dir, bin: bin}
+	r := &rig{T: t, rack: rack, dir: dir, bin: bin, cache: cache}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("console:\n%s", last(r.console(), 6000))
@@ -121,7 +122,7 @@ func (r *rig) cli(args ...string) string {
 
 func (r *rig) serve() {
 	r.Helper()
-	p, err := r.rack.Background(filepath.Join(r.dir, "appliance.log"), filepath.Join(r.bin, "appliance"), "serve", "--state", r.dir, "--cache", cache())
+	p, err := r.rack.Background(filepath.Join(r.dir, "appliance.log"), filepath.Join(r.bin, "appliance"), "serve", "--state", r.dir, "--cache", r.cache)
 	if err != nil {
 		r.Fatal(err)
 	}
