@@ -51,6 +51,8 @@ var rules = map[string]rule{
 	"POST /racks/:rack/runs/:id/retry": {role: inventory.Operator, summary: "Try a failed step again"},
 	"POST /racks/:rack/runs/:id/skip":  {role: inventory.Operator, summary: "Leave a step out"},
 	"POST /racks/:rack/power":          {summary: "Switch servers through their BMCs"},
+	"POST /racks/:rack/install":        {summary: "Install a rack, as its preview showed it"},
+	"POST /racks/:rack/inspect":        {summary: "Look at the hardware of nodes"},
 	"POST /racks/:rack/resume":         {summary: "Go on with a run"},
 	"POST /api/v1/nodes/:name/console": {role: inventory.Operator, summary: "Open a node's serial console"},
 	"GET " + consolePath:               {role: inventory.Viewer, summary: "Look at a node's serial console"}, // who may type is the console's to say

@@ -93,6 +93,8 @@ type server struct {
 	gate    *gate
 	changed *bell // for what is only in memory
 	lamps   *lamps
+	// previews are those that somebody may be about to confirm.
+	previews shown
 }
 
 // NewAPI serves the page and the API to who is signed in (gate). Serve it over
