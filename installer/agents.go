@@ -97,35 +97,43 @@ func (e *Engine) seen(ctx context.Context, rackID uint, node string, req invento
 // that the agent does not know any more (it was restarted) is handed out again:
 // its journal or its transient unit finds what became of it. What the agent said
 // to work on when its poll began is an older attempt of a step that became ready
-// since: one that failed and is tried again.
+// since: one that failed and is tried again. A machine in the ramdisk that no run
+// works on is only looked at.
 func (e *Engine) tasks(ctx context.Context, rackID uint, node string, req inventory.PollRequest, began time.Time) ([]inventory.Task, error) {
 	runs, err := e.store.ActiveRuns(ctx)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(runs, func(r inventory.Run) bool { return r.RackID == rackID })
-	if i < 0 {
-		return nil, nil
+	var out []inventory.Task
+	works := false // a run has something to do on this node, now or later
+	if i := slices.IndexFunc(runs, func(r inventory.Run) bool { return r.RackID == rackID }); i >= 0 {
+		steps, err := e.store.Steps(ctx, runs[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range steps {
+			works = works || s.Node == node && !s.Ended()
+			busy := slices.Contains(req.Running, s.Key) && !(s.ReadyAt != nil && s.ReadyAt.After(began))
+			if s.Owner != inventory.OwnerAgent || s.Node != node || busy ||
+				(s.State != inventory.StepReady && s.State != inventory.StepRunning) ||
+				inRamdisk(s.Chapter) != (req.Stage == inventory.StageRamdisk) {
+				continue
+			}
+			t, err := e.task(ctx, runs[i], s)
+			if err != nil {
+				return nil, fmt.Errorf("prepare %s: %w", s.Key, err)
+			}
+			out = append(out, t)
+		}
 	}
-	steps, err := e.store.Steps(ctx, runs[i].ID)
+	if works || req.Stage != inventory.StageRamdisk {
+		return out, nil
+	}
+	n, err := e.store.Node(ctx, rackID, node)
 	if err != nil {
 		return nil, err
 	}
-	var out []inventory.Task
-	for _, s := range steps {
-		busy := slices.Contains(req.Running, s.Key) && !(s.ReadyAt != nil && s.ReadyAt.After(began))
-		if s.Owner != inventory.OwnerAgent || s.Node != node || busy ||
-			(s.State != inventory.StepReady && s.State != inventory.StepRunning) ||
-			inRamdisk(s.Chapter) != (req.Stage == inventory.StageRamdisk) {
-			continue
-		}
-		t, err := e.task(ctx, runs[i], s)
-		if err != nil {
-			return nil, fmt.Errorf("prepare %s: %w", s.Key, err)
-		}
-		out = append(out, t)
-	}
-	return out, nil
+	return visitTasks(n, req), nil
 }
 
 func (e *Engine) task(ctx context.Context, run inventory.Run, s inventory.Step) (inventory.Task, error) {
@@ -154,6 +162,9 @@ func (e *Engine) task(ctx context.Context, run inventory.Run, s inventory.Step) 
 // of a step that has ended is accepted and changes nothing, because agents send
 // a report until it is accepted.
 func (e *Engine) TakeReport(ctx context.Context, rackID uint, node string, r inventory.StepReport) error {
+	if r.Run == 0 {
+		return e.takeVisit(ctx, rackID, node, r)
+	}
 	run, err := e.store.Run(ctx, r.Run)
 	if err != nil {
 		return err
@@ -162,10 +173,7 @@ func (e *Engine) TakeReport(ctx context.Context, rackID uint, node string, r inv
 		return inventory.Errorf(inventory.Unauthorised, "run %d is not of this node's rack", r.Run)
 	}
 	if r.Hardware != nil {
-		if _, err := e.store.UpdateNode(ctx, rackID, node, func(n *inventory.Node) error {
-			n.Hardware = r.Hardware
-			return nil
-		}); err != nil {
+		if err := e.takeHardware(ctx, rackID, node, *r.Hardware, &run.ID); err != nil {
 			return err
 		}
 	}
@@ -189,7 +197,7 @@ func (e *Engine) takeReport(ctx context.Context, run inventory.Run, node string,
 			s.StartedAt = &now
 		}
 		s.State = r.State
-		s.Command, s.Stdout, s.Stderr = r.Command, clip(r.Stdout), clip(r.Stderr)
+		s.Command, s.Stdout, s.Stderr, s.Diff = r.Command, clip(r.Stdout), clip(r.Stderr), clip(r.Diff)
 		switch r.State {
 		case inventory.StepRunning:
 			s.Progress = r.Progress

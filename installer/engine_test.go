@@ -107,6 +107,8 @@ type world struct {
 	eng   *installer.Engine
 	fails map[string]int  // how often the agent still fails at a step
 	gone  map[string]bool // nodes whose agent died
+	on    map[string]bool // nodes that have power
+	tasks []string        // keys of what was handed out outside of runs
 	held  string          // the step whose end waits until free is closed
 	free  chan struct{}
 }
@@ -139,7 +141,7 @@ func newWorld(t *testing.T) *world {
 	if r, err = s.Rack(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, store: s, ca: ca, rack: r, fails: map[string]int{}, gone: map[string]bool{}}
+	return &world{t: t, store: s, ca: ca, rack: r, fails: map[string]int{}, gone: map[string]bool{}, on: map[string]bool{}}
 }
 
 // unfinished lists the steps that are not done, for a failure's message.
@@ -187,11 +189,27 @@ type machine struct {
 	life context.Context
 }
 
-func (m *machine) PowerState(context.Context) (bmc.PowerState, error) { return bmc.PowerOff, nil }
+func (m *machine) name() string { return m.w.rack.Nodes[m.port-623].Name }
+
+func (m *machine) PowerState(context.Context) (bmc.PowerState, error) {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	if m.w.on[m.name()] {
+		return bmc.PowerOn, nil
+	}
+	return bmc.PowerOff, nil
+}
 
 func (m *machine) SetBootDevice(context.Context, bmc.BootDevice, bool) error { return nil }
 
-func (m *machine) SetPower(context.Context, bmc.PowerOp) error {
+func (m *machine) SetPower(_ context.Context, op bmc.PowerOp) error {
+	m.w.mu.Lock()
+	m.w.on[m.name()] = op != bmc.PowerOpOff
+	m.w.mu.Unlock()
+	if op == bmc.PowerOpOff {
+		m.w.setGone(m.name(), true)
+		return nil
+	}
 	// The machine outlives the engine that powered it on.
 	n := m.w.rack.Nodes[m.port-623]
 	m.w.setGone(n.Name, false)
@@ -234,9 +252,19 @@ func (w *world) live(ctx context.Context, n inventory.Node) {
 		}
 		for _, t := range reply.Tasks {
 			rep := inventory.StepReport{Run: t.Run, Key: t.Key, Attempt: t.Attempt, State: inventory.StepRunning}
+			if t.Run == 0 {
+				w.note(t.Key)
+			}
 			_ = w.engine().TakeReport(ctx, w.rack.ID, n.Name, rep)
 			w.wait(t.Key)
-			_ = w.engine().TakeReport(ctx, w.rack.ID, n.Name, w.outcome(rep))
+			rep = w.outcome(rep)
+			if t.Kind == "inspect" && rep.State == inventory.StepDone {
+				rep.Hardware = hardware()
+			}
+			_ = w.engine().TakeReport(ctx, w.rack.ID, n.Name, rep)
+			if t.Kind == "restart" {
+				return
+			}
 			if t.Kind == "handover" {
 				nonce, err := w.store.Secret(ctx, w.rack.ID, "install_nonce/"+n.Name)
 				if err != nil {
@@ -258,6 +286,25 @@ func (w *world) setGone(node string, gone bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.gone[node] = gone
+}
+
+// hardware is what every machine is made of.
+func hardware() *inventory.Hardware {
+	return &inventory.Hardware{Product: "Acme R1", Cores: 4, MemoryMB: 4000, BootMode: "bios",
+		Disks: []inventory.DiskInfo{{Name: "/dev/sda", Serial: "SYS", Bytes: 20e9, Contents: []string{"ext4 old"}}, {Name: "/dev/sdb", Serial: "VOL", Bytes: 100e9}},
+		NICs:  []inventory.NICInfo{{Name: "eth0", MAC: "52:54:00:00:00:01", Link: true}, {Name: "eth1", MAC: "52:54:00:00:01:01", Link: true}}}
+}
+
+func (w *world) note(key string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tasks = append(w.tasks, key)
+}
+
+func (w *world) noted() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.tasks...)
 }
 
 // hold makes the end of a step wait for release.
@@ -307,6 +354,9 @@ func (shortGuide) Compile(r inventory.Rack) ([]inventory.Step, error) {
 		Spec: []byte(`{"flavor": {"name": "m1.nano", "ram": 192, "vcpus": 1, "disk": 1}}`)}
 	var out []inventory.Step
 	for _, n := range r.Nodes {
+		if n.Role == "" {
+			continue
+		}
 		k := n.Name + "/environment/hosts"
 		out = append(out, inventory.Step{Key: k, Node: n.Name, Chapter: "environment", Kind: "file", Owner: inventory.OwnerAgent, Timeout: 60, Needs: []string{n.Name + "/boot/boot"}})
 		last.Needs = append(last.Needs, k)

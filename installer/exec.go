@@ -115,6 +115,8 @@ func (e *Engine) do(ctx context.Context, run inventory.Run, s inventory.Step) (o
 	switch s.Kind {
 	case phasePower:
 		return e.power(ctx, run, s)
+	case phaseOff:
+		return e.off(ctx, run, s)
 	case "api":
 		return e.api(ctx, run, s)
 	default:

@@ -127,7 +127,12 @@ func TestDecide(t *testing.T) {
 		node inventory.Node
 		want inventory.BootAction
 	}{
-		"a newcomer is never wiped":        {inventory.Node{State: inventory.Discovered, BootNonce: "n"}, inventory.BootDisk},
+		"a newcomer is looked at":          {inventory.Node{State: inventory.Discovered, BootNonce: "n"}, inventory.BootRamdisk},
+		"a newcomer is looked at once":     {inventory.Node{State: inventory.Discovered, BootNonce: "n", NonceSpends: 1}, inventory.BootDisk},
+		"a newcomer that nobody looks at":  {inventory.Node{State: inventory.Discovered}, inventory.BootDisk},
+		"an inspected newcomer":            {inventory.Node{State: inventory.Inspected}, inventory.BootDisk},
+		"a ready node is looked at":        {inventory.Node{State: inventory.Ready, Role: inventory.Compute, BootNonce: "n"}, inventory.BootRamdisk},
+		"a ready node did not report":      {inventory.Node{State: inventory.Ready, Role: inventory.Compute, BootNonce: "n", NonceSpends: maxSpends}, inventory.BootDisk},
 		"no role, no ramdisk":              {inventory.Node{State: inventory.Ready, BootNonce: "n"}, inventory.BootDisk},
 		"an install is due":                {inventory.Node{State: inventory.Deploying, Role: inventory.Compute, BootNonce: "n"}, inventory.BootRamdisk},
 		"the nonce is spent":               {inventory.Node{State: inventory.Deploying, Role: inventory.Compute}, inventory.BootDisk},

@@ -49,7 +49,7 @@ var phases = []phase{
 	{phaseKernel, inventory.OwnerSignal, 600, "Kernel and ramdisk are fetched", "Ends with the last byte of the ramdisk."},
 	{phaseAgent, inventory.OwnerSignal, 600, "The ramdisk starts and its agent proves who it is", "The boot nonce is exchanged for a client certificate."},
 	{phaseInspect, inventory.OwnerAgent, 120, "Inspect the hardware", "CPU, memory, disks and what is on them, NICs."},
-	{phaseWipe, inventory.OwnerAgent, 300, "Wipe the system disk", "Refused when the disk is not blank and nobody confirmed."},
+	{phaseWipe, inventory.OwnerAgent, 300, "Wipe the system disk, and the one for volumes", "Refused when a disk is not blank and nobody confirmed, or is not as it was confirmed."},
 	{phaseWrite, inventory.OwnerAgent, 1800, "Write the role's image", "Streamed to the disk, checked by SHA-256 on the way."},
 	{phaseSeed, inventory.OwnerAgent, 300, "Write the node's identity", "Host name, network, keys, the agent and its certificate."},
 	{phaseHandover, inventory.OwnerAgent, 120, "Hand over to the installed kernel", "kexec, or a reboot where kexec fails."},
@@ -79,17 +79,7 @@ func deploySteps(r inventory.Rack, n inventory.Node, img inventory.Image, images
 	var out []inventory.Step
 	prev := ""
 	for _, p := range phases {
-		s := inventory.Step{
-			Key: phaseKey(n.Name, p.name), Node: n.Name, Chapter: p.name,
-			Title: p.title, Why: p.why, Kind: p.name, Owner: p.owner,
-			Timeout: p.seconds, State: inventory.StepPending,
-		}
-		if p.owner == inventory.OwnerSignal {
-			s.Kind = kindSignal
-		}
-		if r.Slow {
-			s.Timeout *= 3
-		}
+		s := phaseStep(r, n, p)
 		if prev != "" {
 			s.Needs = []string{prev}
 		}
@@ -102,6 +92,21 @@ func deploySteps(r inventory.Rack, n inventory.Node, img inventory.Image, images
 		prev = s.Key
 	}
 	return out, nil
+}
+
+func phaseStep(r inventory.Rack, n inventory.Node, p phase) inventory.Step {
+	s := inventory.Step{
+		Key: phaseKey(n.Name, p.name), Node: n.Name, Chapter: p.name,
+		Title: p.title, Why: p.why, Kind: p.name, Owner: p.owner,
+		Timeout: p.seconds, State: inventory.StepPending,
+	}
+	if p.owner == inventory.OwnerSignal {
+		s.Kind = kindSignal
+	}
+	if r.Slow {
+		s.Timeout *= 3
+	}
+	return s
 }
 
 func phaseSpecs(r inventory.Rack, n inventory.Node, img inventory.Image, imagesURL string) (map[string]any, error) {
@@ -120,9 +125,13 @@ func phaseSpecs(r inventory.Rack, n inventory.Node, img inventory.Image, imagesU
 	if mac := n.MAC(inventory.Provider); mac != "" {
 		nets = append(nets, map[string]string{"name": "provider0", "mac": mac})
 	}
+	wipe := map[string]any{"disk": n.SystemDisk, "erase": false, "run": r.Name}
+	if v := r.Volumes(n); v != "" {
+		wipe["volumes"] = v
+	}
 	return map[string]any{
 		phaseInspect: map[string]any{},
-		phaseWipe:    map[string]any{"disk": n.SystemDisk, "erase": false, "run": r.Name},
+		phaseWipe:    wipe,
 		phaseWrite: map[string]any{"disk": n.SystemDisk, "run": r.Name, "url": imagesURL + "/images/" + img.Digest, "image": map[string]any{
 			"name": img.Name, "digest": img.Digest, "raw_digest": img.RawDigest, "raw_size": img.RawSize, "size": img.Size, "compression": img.Compression}},
 		phaseSeed: map[string]any{

@@ -15,14 +15,7 @@ import (
 // power arms the node's boot nonce, sets the boot device to network for the
 // next start, and starts the node: on when it was off, else through a cycle.
 func (e *Engine) power(ctx context.Context, run inventory.Run, s inventory.Step) (outcome, error) {
-	if err := e.store.PutSecret(ctx, run.RackID, nonceSecret(s.Node), rand.Text()); err != nil {
-		return outcome{}, err
-	}
-	n, err := e.store.UpdateNode(ctx, run.RackID, s.Node, func(n *inventory.Node) error {
-		n.BootNonce, n.NonceSpends = rand.Text(), 0
-		setState(n, inventory.Deploying, "")
-		return nil
-	}, inventory.Event{Time: time.Now(), Type: inventory.EventNodeState, RunID: &run.ID, Node: s.Node, Text: s.Node + " is deploying"})
+	n, err := e.arm(ctx, run, s.Node)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -47,6 +40,28 @@ func (e *Engine) power(ctx context.Context, run inventory.Run, s inventory.Step)
 	text := fmt.Sprintf("boot device network, power %s, was %s", op, state)
 	e.log.Info(text, "node", s.Node)
 	return outcome{changed: true, summary: text}, nil
+}
+
+// arm makes the node's next boot one to the ramdisk: to be installed, or only to
+// be looked at.
+func (e *Engine) arm(ctx context.Context, run inventory.Run, node string) (inventory.Node, error) {
+	if run.Kind == inventory.RunInspect {
+		return e.store.UpdateNode(ctx, run.RackID, node, func(n *inventory.Node) error {
+			if !visiting(*n) {
+				return inventory.Errorf(inventory.Conflict, "%s is %s by now, and is not inspected", n.Name, n.State)
+			}
+			armVisit(n)
+			return nil
+		})
+	}
+	if err := e.store.PutSecret(ctx, run.RackID, nonceSecret(node), rand.Text()); err != nil {
+		return inventory.Node{}, err
+	}
+	return e.store.UpdateNode(ctx, run.RackID, node, func(n *inventory.Node) error {
+		n.BootNonce, n.NonceSpends = rand.Text(), 0
+		setState(n, inventory.Deploying, "")
+		return nil
+	}, inventory.Event{Time: time.Now(), Type: inventory.EventNodeState, RunID: &run.ID, Node: node, Text: node + " is deploying"})
 }
 
 func (e *Engine) controller(ctx context.Context, n inventory.Node) (bmc.Controller, error) {

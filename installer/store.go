@@ -32,7 +32,7 @@ type nodeStore interface {
 	Node(ctx context.Context, rackID uint, name string) (inventory.Node, error)
 	NodeByMAC(ctx context.Context, mac string) (inventory.Node, error)
 	UpdateNode(ctx context.Context, rackID uint, name string, fn func(*inventory.Node) error, ev ...inventory.Event) (inventory.Node, error)
-	Discover(ctx context.Context, rackID uint, m inventory.Machine, now time.Time) (inventory.Node, bool, error)
+	Discover(ctx context.Context, rackID uint, m inventory.Machine, nonce string, now time.Time) (inventory.Node, bool, error)
 	AppendEvent(ctx context.Context, e inventory.Event) (inventory.Event, error)
 	NodeEvents(ctx context.Context, node string, types []inventory.EventType, since time.Time) ([]inventory.Event, error)
 }

@@ -4,7 +4,7 @@ package inventory
 // is lost, and what speaks against it.
 type Preview struct {
 	Rack string `json:"rack"`
-	// Hash is SHA-256, hex, over the plan and every disk as shown here;
+	// Hash is SHA-256, hex, over the plan and every disk of its nodes as shown here;
 	// InstallRequest.PreviewHash confirms exactly this.
 	Hash     string        `json:"hash"`
 	PlanHash string        `json:"plan_hash"`

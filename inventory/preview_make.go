@@ -37,8 +37,10 @@ func MakePreview(in PreviewInput) Preview {
 				p.Erased++
 			}
 		}
-		shown, _ := json.Marshal(pn.Disks) // plain fields: cannot fail
-		fmt.Fprintf(h, "%q %s\n", n.Name, shown)
+		if n.Role != "" { // a newcomer that appears meanwhile is no reason to refuse
+			shown, _ := json.Marshal(pn.Disks) // plain fields: cannot fail
+			fmt.Fprintf(h, "%q %s\n", n.Name, shown)
+		}
 		p.Warnings = append(p.Warnings, in.warnings(n, pn.Disks)...)
 		p.Nodes = append(p.Nodes, pn)
 	}

@@ -106,8 +106,9 @@ func saveParts(tx *gorm.DB, n, old *inventory.Node) error {
 
 // Discover returns the node of a machine's MAC. A newcomer becomes a node of
 // the rack, named by its MAC ("new-52-54-00-77-00-11"), Discovered and without
-// a role; created is then true and an EventDiscovered was appended with it.
-func (s *Store) Discover(ctx context.Context, rackID uint, m inventory.Machine, now time.Time) (n inventory.Node, created bool, err error) {
+// a role, with nonce as its boot nonce; created is then true and an
+// EventDiscovered was appended with it.
+func (s *Store) Discover(ctx context.Context, rackID uint, m inventory.Machine, nonce string, now time.Time) (n inventory.Node, created bool, err error) {
 	mac := strings.ToLower(m.MAC)
 	err = s.write(ctx, "taking in machine "+mac, func(tx *gorm.DB) (err error) {
 		if n, err = takeNodeByMAC(tx, mac); inventory.CodeOf(err) != inventory.NotFound {
@@ -115,7 +116,7 @@ func (s *Store) Discover(ctx context.Context, rackID uint, m inventory.Machine, 
 		}
 		n = inventory.Node{
 			RackID: rackID, Name: "new-" + strings.ReplaceAll(mac, ":", "-"), Firmware: firmwareOf(m.Arch),
-			State: inventory.Discovered, Since: now.UTC(), LastSeen: now.UTC(),
+			State: inventory.Discovered, Since: now.UTC(), LastSeen: now.UTC(), BootNonce: nonce,
 		}
 		if err := tx.Omit(clause.Associations).Create(&n).Error; err != nil {
 			return err

@@ -48,29 +48,37 @@ func discover(t *testing.T, s *Store) {
 	ctx := t.Context()
 	rack := withDemo(t, s)
 	m := inventory.Machine{MAC: "52:54:00:12:34:5A", Arch: 7}
-	n, created, err := s.Discover(ctx, rack.ID, m, t0)
+	n, created, err := s.Discover(ctx, rack.ID, m, "once", t0)
 	must(t, err)
 	same(t, "node", n, inventory.Node{
-		Name: "new-52-54-00-12-34-5a", State: inventory.Discovered, Firmware: inventory.UEFI, Since: t0, LastSeen: t0,
+		Name: "new-52-54-00-12-34-5a", State: inventory.Discovered, Firmware: inventory.UEFI, Since: t0, LastSeen: t0, BootNonce: "once",
 		NICs: []inventory.NIC{{Network: inventory.Provisioning, MAC: "52:54:00:12:34:5a"}},
 	}, noIDs)
 	same(t, "stored", ok(s.NodeByMAC(ctx, m.MAC)), n)
-	again, created2, err := s.Discover(ctx, rack.ID, m, t0.Add(time.Hour))
+	again, created2, err := s.Discover(ctx, rack.ID, m, "never", t0.Add(time.Hour))
 	must(t, err)
 	same(t, "again", again, n)
 	if !created || created2 {
 		t.Errorf("created %v, then %v; want true, then false", created, created2)
 	}
 	same(t, "events", len(ok(s.NodeEvents(ctx, n.Name, []inventory.EventType{inventory.EventDiscovered}, t0))), 1)
-	_, _, err = s.Discover(ctx, 99, inventory.Machine{MAC: "52:54:00:12:34:5b"}, t0)
+	_, _, err = s.Discover(ctx, 99, inventory.Machine{MAC: "52:54:00:12:34:5b"}, "", t0)
 	want(t, err, inventory.NotFound)
 
-	// The next import gives the machine its real name.
+	// An import that does not know the machine leaves it; one that does gives it
+	// its real name, and what was found of it is kept.
+	must(t, s.PutRack(ctx, demo(), nil))
+	same(t, "after an import", ok(s.NodeByMAC(ctx, m.MAC)), n, noIDs)
+	ok(s.UpdateNode(ctx, rack.ID, n.Name, func(n *inventory.Node) error {
+		n.State, n.Hardware = inventory.Inspected, &inventory.Hardware{Cores: 8}
+		return nil
+	}))
 	r := demo()
 	r.Nodes = append(r.Nodes, inventory.Node{Name: "compute-2", Role: inventory.Compute, NICs: n.NICs})
 	must(t, s.PutRack(ctx, r, nil))
 	got := ok(s.NodeByMAC(ctx, m.MAC))
-	same(t, "name and state", []string{got.Name, string(got.State)}, []string{"compute-2", "ready"})
+	same(t, "name and state", []string{got.Name, string(got.State), got.BootNonce}, []string{"compute-2", "ready", ""})
+	same(t, "hardware", got.Hardware, &inventory.Hardware{Cores: 8})
 	same(t, "nodes", len(ok(s.Rack(ctx, "")).Nodes), 4)
 }
 

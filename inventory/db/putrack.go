@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,8 @@ const batch = 500
 // reason, deadline, hardware, nonce, last seen) is kept; a new one starts as
 // Ready unless r says otherwise. A node that r does not have is removed, but
 // only if nothing was installed on it (discovered, inspected or ready), else
-// nothing is changed and the error is Conflict.
+// nothing is changed and the error is Conflict. Newcomers, which have no role,
+// stay, unless r has a node with the MAC of one: that node gets its hardware.
 func (s *Store) PutRack(ctx context.Context, r inventory.Rack, bmcPasswords map[string]string) error {
 	if err := passwordsFit(r, bmcPasswords); err != nil {
 		return err
@@ -92,9 +94,10 @@ func putRackRow(tx *gorm.DB, r *inventory.Rack) error {
 // putNodes makes the rack's nodes those of r.
 func (s *Store) putNodes(tx *gorm.DB, r *inventory.Rack, now time.Time) error {
 	var known []inventory.Node
-	if err := tx.Where("rack_id = ?", r.ID).Order("id").Find(&known).Error; err != nil {
+	if err := withParts(tx).Where("rack_id = ?", r.ID).Order("id").Find(&known).Error; err != nil {
 		return err
 	}
+	keepNewcomers(r, known)
 	kept, gone := split(known, r.Nodes)
 	if err := s.removeNodes(tx, r, gone); err != nil {
 		return err
@@ -124,6 +127,32 @@ func (s *Store) putNodes(tx *gorm.DB, r *inventory.Rack, now time.Time) error {
 		return err
 	}
 	return insert(tx, bmcs)
+}
+
+// keepNewcomers adds the newcomers that r does not know to it, and gives those
+// that it does know, by their MAC, the hardware that was found.
+func keepNewcomers(r *inventory.Rack, known []inventory.Node) {
+	r.Nodes = slices.Clone(r.Nodes) // the caller's stay as they are
+	owner := map[string]int{}       // MAC → node of r
+	named := map[string]bool{}      // nodes of r
+	for i, n := range r.Nodes {
+		named[n.Name] = true
+		for _, c := range n.NICs {
+			owner[strings.ToLower(c.MAC)] = i
+		}
+	}
+	for _, n := range known {
+		if n.Role != "" || named[n.Name] {
+			continue
+		}
+		if i, ok := owner[n.MAC(inventory.Provisioning)]; ok {
+			if r.Nodes[i].Hardware == nil {
+				r.Nodes[i].Hardware, r.Nodes[i].LastSeen = n.Hardware, n.LastSeen
+			}
+		} else {
+			r.Nodes = append(r.Nodes, n)
+		}
+	}
 }
 
 func split(known, wanted []inventory.Node) (kept map[string]inventory.Node, gone []inventory.Node) {

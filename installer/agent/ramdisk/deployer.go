@@ -32,6 +32,8 @@ func (d *deployer) work(ctx context.Context, t inventory.Task, say func(agent.Pr
 		return decoded(t, func(s seedSpec) agent.Outcome { return d.seed(ctx, s, disk.Label("*", t.Run)) })
 	case "handover":
 		return decoded(t, func(s handoverSpec) agent.Outcome { return d.handover(ctx, s, disk.Label("*", t.Run)) })
+	case "restart":
+		return d.restart()
 	}
 	return agent.Outcome{Err: fmt.Errorf("the ramdisk knows no %q: appliance and ramdisk are of different versions", t.Kind)}
 }
@@ -46,12 +48,23 @@ func decoded[T any](t inventory.Task, f func(T) agent.Outcome) agent.Outcome {
 	return f(spec)
 }
 
-// inspect reports the hardware and what is on the disks. Controllers that are
-// still looking for disks get some time; a machine without any is no error here.
+// inspect reports the hardware and what is on the disks.
 func (d *deployer) inspect(ctx context.Context) agent.Outcome {
+	raiseLinks(ctx, d.log)
+	h, lines, err := d.look(ctx)
+	if err != nil {
+		return agent.Outcome{Err: err}
+	}
+	return agent.Outcome{Hardware: h, Stdout: strings.Join(lines, "\n") + "\n"}
+}
+
+// look finds out what the machine is made of, with a line for each disk and one
+// for the rest. Controllers that are still looking for disks get some time; a
+// machine without any is no error here.
+func (d *deployer) look(ctx context.Context) (*inventory.Hardware, []string, error) {
 	h, err := hardware("/")
 	if err != nil {
-		return agent.Outcome{Err: fmt.Errorf("look at the hardware: %w", err)}
+		return nil, nil, fmt.Errorf("look at the hardware: %w", err)
 	}
 	if err := await(ctx, d.log, diskLimit, "a disk", func() error {
 		d.drivers.scan()
@@ -67,7 +80,7 @@ func (d *deployer) inspect(ctx context.Context) agent.Outcome {
 	for i := range h.Disks {
 		dev, err := disk.Open(h.Disks[i].Name, false)
 		if err != nil {
-			return agent.Outcome{Err: err}
+			return nil, nil, err
 		}
 		h.Disks[i].Contents = dev.Contents()
 		dev.Close()
@@ -75,5 +88,5 @@ func (d *deployer) inspect(ctx context.Context) agent.Outcome {
 			first(strings.Join(h.Disks[i].Contents, "; "), "blank")))
 	}
 	lines = append(lines, fmt.Sprintf("%s, %d cores, %d MiB, %s, %s", h.CPU, h.Cores, h.MemoryMB, h.Firmware, h.BootMode))
-	return agent.Outcome{Hardware: h, Stdout: strings.Join(lines, "\n") + "\n"}
+	return h, lines, nil
 }

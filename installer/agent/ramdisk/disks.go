@@ -79,7 +79,7 @@ func pick(all []inventory.DiskInfo, selector string) (inventory.DiskInfo, error)
 	case selector == "":
 		return inventory.DiskInfo{}, fmt.Errorf("there are %d disks and the rack does not say which is the system's: set system_disk to the serial number or WWN of one of: %s", len(all), list)
 	case len(found) == 0:
-		return inventory.DiskInfo{}, fmt.Errorf("no disk has the serial number or WWN %q that the rack gives as system_disk; there are: %s", selector, list)
+		return inventory.DiskInfo{}, fmt.Errorf("no disk has the serial number or WWN %q that the rack gives; there are: %s", selector, list)
 	default:
 		return inventory.DiskInfo{}, fmt.Errorf("%d disks have the serial number or WWN %q: give the other of the two; there are: %s", len(found), selector, list)
 	}

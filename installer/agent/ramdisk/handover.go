@@ -44,11 +44,26 @@ func (d *deployer) handover(ctx context.Context, s handoverSpec, label string) a
 			err := unix.Reboot(unix.LINUX_REBOOT_CMD_KEXEC)
 			d.log.Error("kexec failed; restarting", "err", err)
 		}
-		if err := unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART); err != nil {
-			d.log.Error("the machine does not restart: power-cycle it", "err", err)
-		}
+		d.reboot()
 	}
 	return out
+}
+
+// restart starts the machine anew through its firmware once the appliance knows
+// that this step is done: it was only looked at, and goes back to its own disk.
+func (d *deployer) restart() agent.Outcome {
+	return agent.Outcome{Command: "reboot", Then: func() {
+		d.log.Info("this machine was only looked at; it restarts from its own disk")
+		silenceNICs(d.log)
+		unix.Sync()
+		d.reboot()
+	}}
+}
+
+func (d *deployer) reboot() {
+	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART); err != nil {
+		d.log.Error("the machine does not restart: power-cycle it", "err", err)
+	}
 }
 
 func loadKernel(root *os.Root) error {

@@ -71,6 +71,43 @@ func bringUp(ctx context.Context, log *slog.Logger, drv *drivers, mac string, ad
 	return nil
 }
 
+// carrierLimit is how long a NIC may take to agree on a speed with the switch,
+// 10GBASE-T the longest. One without a cable costs this time.
+const carrierLimit = 6 * time.Second
+
+// raiseLinks sets every NIC up, so that the inspection can tell which have a
+// link: one that is down shows none.
+func raiseLinks(ctx context.Context, log *slog.Logger) {
+	err := await(ctx, log, carrierLimit, "a link on every NIC", func() error {
+		links, err := netlink.LinkList()
+		if err != nil {
+			return err
+		}
+		var without []string
+		for _, l := range links {
+			a := l.Attrs()
+			if l.Type() != "device" { // a bridge, a tunnel: no hardware
+				continue
+			}
+			if a.Flags&net.FlagUp == 0 {
+				if err := netlink.LinkSetUp(l); err != nil {
+					return fmt.Errorf("set %s up: %w", a.Name, err)
+				}
+			}
+			if a.Name != "lo" && a.RawFlags&unix.IFF_LOWER_UP == 0 {
+				without = append(without, a.Name)
+			}
+		}
+		if len(without) > 0 {
+			return fmt.Errorf("no carrier on %s", strings.Join(without, ", "))
+		}
+		return nil
+	})
+	if err != nil {
+		log.Info("not every NIC has a link", "err", err)
+	}
+}
+
 // silenceNICs takes every NIC down, so that none writes into the memory of the
 // kernel that comes next.
 func silenceNICs(log *slog.Logger) {

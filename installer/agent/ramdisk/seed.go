@@ -61,6 +61,14 @@ func (d *deployer) seed(ctx context.Context, s seedSpec, label string) (out agen
 		}
 		return putConfig(root, conf, id)
 	})
+	if out.Err == nil {
+		// What the inventory knows of the disk is no longer so.
+		if h, _, err := d.look(ctx); err != nil {
+			d.log.Warn("the disks could not be looked at again", "err", err)
+		} else {
+			out.Hardware = h
+		}
+	}
 	return out
 }
 

@@ -3,39 +3,110 @@ package ramdisk
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 
 	"sandai/installer/agent"
 	"sandai/installer/agent/disk"
+	"sandai/inventory"
 )
 
-// wipeSpec selects the system disk by serial number or WWN, "" for the only one.
+// wipeSpec selects the system disk by serial number or WWN, "" for the only one,
+// and the disk for volumes, "" for none.
 type wipeSpec struct {
-	Disk  string `json:"disk"`
-	Erase bool   `json:"erase"` // a person confirmed that what is on it may go
-	Run   string `json:"run"`   // the rack's name
+	Disk    string `json:"disk"`
+	Volumes string `json:"volumes"`
+	Erase   bool   `json:"erase"` // a person confirmed that what is on them may go
+	Run     string `json:"run"`   // the rack's name
+	// Confirmed are the disks that the person saw; another one is refused.
+	Confirmed []inventory.ConfirmedDisk `json:"confirmed"`
 }
 
-// wipe clears the system disk. It refuses one that is not blank unless a person
-// confirmed, or this very run laid it out in an earlier attempt.
-func (d *deployer) wipe(ctx context.Context, s wipeSpec, label string) (out agent.Outcome) {
+// target is a disk to be wiped.
+type target struct {
+	use  string // as in inventory.ConfirmedDisk
+	info inventory.DiskInfo
+}
+
+// wipe clears the system disk and the one for volumes. It refuses disks that are
+// not blank unless a person confirmed, or this very run laid them out in an
+// earlier attempt, and disks that are not as they were when confirmed.
+func (d *deployer) wipe(ctx context.Context, s wipeSpec, label string) agent.Outcome {
 	info, err := d.systemDisk(ctx, s.Disk)
 	if err != nil {
 		return agent.Outcome{Err: err}
 	}
-	dev, err := disk.Open(info.Name, true)
-	if err != nil {
-		return agent.Outcome{Err: err}
+	targets := []target{{"system", info}}
+	if s.Volumes != "" {
+		if info, err = d.systemDisk(ctx, s.Volumes); err != nil {
+			return agent.Outcome{Err: fmt.Errorf("the disk for volumes: %w", err)}
+		}
+		targets = append(targets, target{"volumes", info})
 	}
-	defer dev.Close()
-	before := dev.Contents()
-	if err := dev.MayErase(s.Erase, label); err != nil {
-		return agent.Outcome{Err: err}
+	return wipeAll(d.log, s, label, targets)
+}
+
+// wipeAll looks at all disks before it touches one.
+func wipeAll(log *slog.Logger, s wipeSpec, label string, targets []target) (out agent.Outcome) {
+	var devs []*disk.Disk
+	defer func() {
+		for _, dev := range devs {
+			dev.Close()
+		}
+	}()
+	for _, t := range targets {
+		dev, err := disk.Open(t.info.Name, true)
+		if err != nil {
+			return agent.Outcome{Err: err}
+		}
+		devs = append(devs, dev)
+		if err := asConfirmed(s.Confirmed, t, dev, label); err != nil {
+			return agent.Outcome{Err: err}
+		}
+		if err := dev.MayErase(s.Erase, label); err != nil {
+			return agent.Outcome{Err: err}
+		}
 	}
-	d.log.Info("wiping", "disk", info.Name, "serial", info.Serial, "contents", before)
-	out.Command = "wipe " + info.Name
-	out.Stdout = fmt.Sprintf("%s, serial %q: %s\n", info.Name, info.Serial, first(strings.Join(before, "; "), "blank"))
-	out.Changed = len(before) > 0
-	out.Err = dev.Wipe()
+	var names []string
+	for i, dev := range devs {
+		info, before := targets[i].info, dev.Contents()
+		out.Stdout += fmt.Sprintf("%s, serial %q, for %s: %s\n", info.Name, info.Serial, first(targets[i].use, "the system"), first(strings.Join(before, "; "), "blank"))
+		if len(before) == 0 && i > 0 {
+			continue // vgcreate wants nothing else
+		}
+		names = append(names, info.Name)
+		log.Info("wiping", "disk", info.Name, "serial", info.Serial, "contents", before)
+		out.Changed = out.Changed || len(before) > 0
+		if out.Err = dev.Wipe(); out.Err != nil {
+			break
+		}
+	}
+	out.Command = "wipe " + strings.Join(names, " ")
 	return out
+}
+
+// asConfirmed returns an error if a disk is not the one that a person saw when
+// confirming. One that has become blank since has nothing to lose, and what this
+// very run laid out was confirmed with it.
+func asConfirmed(confirmed []inventory.ConfirmedDisk, t target, dev *disk.Disk, label string) error {
+	i := slices.IndexFunc(confirmed, func(c inventory.ConfirmedDisk) bool { return c.Use == t.use })
+	if i < 0 {
+		return nil // not known then
+	}
+	c, now := confirmed[i], dev.Contents()
+	var why string
+	_, err := dev.Find(label)
+	switch {
+	case t.info.Serial != c.Serial || t.info.WWN != c.WWN:
+		why = fmt.Sprintf("it was serial %q, WWN %q, and is serial %q, WWN %q", c.Serial, c.WWN, t.info.Serial, t.info.WWN)
+	case t.info.Bytes != c.Bytes:
+		why = fmt.Sprintf("it had %d bytes and has %d", c.Bytes, t.info.Bytes)
+	case !c.Used && len(now) > 0 && err != nil && !slices.Equal(now, c.Contents):
+		why = fmt.Sprintf("it held %s and holds %s", first(strings.Join(c.Contents, "; "), "nothing"), strings.Join(now, "; "))
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s, the disk for %s, is not as it was when the install was confirmed: %s. Nothing was touched; look at the preview again and confirm that, or put the disk back",
+		t.info.Name, first(map[string]string{"system": "the system"}[t.use], t.use), why)
 }
