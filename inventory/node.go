@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"strings"
 	"time"
 )
 
@@ -86,6 +87,10 @@ func (n *Node) MAC(k NetworkKind) string {
 	}
 	return ""
 }
+
+// NewcomerName is the name of a machine that has no role yet, by its MAC:
+// "new-52-54-00-77-00-11".
+func NewcomerName(mac string) string { return "new-" + strings.ReplaceAll(mac, ":", "-") }
 
 // BMC is a node's management controller. Its password is a Secret named
 // BMCSecret(node).

@@ -41,7 +41,8 @@ type RackControl interface {
 	Preview(ctx context.Context, rack string) (inventory.Preview, error)
 	// RunProof has an installed rack prove itself again.
 	RunProof(ctx context.Context, rack string) (inventory.Run, error)
-	// CreateRack makes a rack, with networks and without nodes. The error is
+	// CreateRack makes a rack, with networks and without nodes; set
+	// InspectNewcomers, as rack.yaml does where nothing is said. The error is
 	// Invalid with every reason, Conflict if there is a rack of that name.
 	CreateRack(ctx context.Context, r inventory.Rack) (inventory.Rack, error)
 }

@@ -148,6 +148,8 @@ func (c *Cloud) once(ctx context.Context, a kind.API, progress func(string)) (Re
 
 func (c *Cloud) doProof(ctx context.Context, s *session, p kind.APIProof, progress func(string)) (Result, error) {
 	switch p.Check {
+	case kind.ProofClear:
+		return c.clearProof(ctx, s, progress)
 	case "servers":
 		return c.proveServers(ctx, s, p, progress)
 	case "floating":
@@ -161,7 +163,7 @@ func (c *Cloud) doProof(ctx context.Context, s *session, p kind.APIProof, progre
 	case "health":
 		return c.proveHealth(ctx, s, progress)
 	}
-	return Result{}, fmt.Errorf("the proof has no check %q; it is servers, floating, ping, ssh, volume or health", p.Check)
+	return Result{}, fmt.Errorf("the proof has no check %q; it is clear, servers, floating, ping, ssh, volume or health", p.Check)
 }
 
 // seconds prints a duration the way every summary does: "12.3 s".

@@ -3,6 +3,7 @@ package cloud
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -46,6 +47,9 @@ func (f *fakeCloud) network(w http.ResponseWriter, r *http.Request, p []string) 
 		}
 		f.addLocked(plural, o)
 		reply(w, 201, object{singular: o})
+	case r.Method == "DELETE":
+		f.remove(plural, p[1])
+		w.WriteHeader(204)
 	case r.Method == "PUT":
 		o := f.get(plural, p[1])
 		for k, v := range body(r, singular) {
@@ -111,6 +115,13 @@ func (f *fakeCloud) servers(w http.ResponseWriter, r *http.Request, p []string) 
 		reply(w, 202, object{"server": object{"id": o["id"]}})
 	case r.Method == "DELETE":
 		f.remove("servers", p[1])
+		f.kinds["ports"] = slices.DeleteFunc(f.kinds["ports"], func(o object) bool { return o["device_id"] == p[1] })
+		for v, server := range f.attached {
+			if server == p[1] {
+				delete(f.attached, v)
+				f.get("volumes", v)["status"] = "detaching"
+			}
+		}
 		w.WriteHeader(204)
 	case p[1] == "detail":
 		reply(w, 200, object{"servers": match(f.kinds["servers"], nil)})
@@ -172,6 +183,11 @@ func (f *fakeCloud) volume(w http.ResponseWriter, r *http.Request, p []string) {
 		f.remove("volumes", p[1])
 		w.WriteHeader(202)
 	case p[1] == "detail":
+		for _, v := range f.kinds["volumes"] {
+			if f.looks["detach"]++; v["status"] == "detaching" && f.looks["detach"] > 2 {
+				v["status"] = "available"
+			}
+		}
 		reply(w, 200, object{"volumes": match(f.kinds["volumes"], r.URL.Query(), "name")})
 	default:
 		o := f.get("volumes", p[1])

@@ -78,6 +78,53 @@ func TestProof(t *testing.T) {
 	}
 }
 
+// TestProofAgain: what the proof made is cleared away and made anew, what others
+// made stays; to clear where there is nothing is no mistake.
+func TestProofAgain(t *testing.T) {
+	f, c, _ := proofCloud(t)
+	do := func(check string) Result {
+		t.Helper()
+		r, err := c.Do(t.Context(), proof(check), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", check, err)
+		}
+		return r
+	}
+	if r := do("clear"); r.Changed || !strings.HasPrefix(r.Summary, "0 floating IPs, 0 servers and 0 volumes") {
+		t.Errorf("nothing to clear: %+v", r)
+	}
+	f.add("servers", object{"id": "mine", "name": "mine", "status": "ACTIVE"})
+	f.add("volumes", object{"id": "mine", "name": "mine", "status": "available"})
+	f.add("floatingips", object{"id": "mine", "floating_ip_address": "198.51.100.7", "description": "", "status": "ACTIVE"})
+	for _, check := range []string{"servers", "floating"} {
+		do(check)
+	}
+	g := proofGuests(f)
+	f.add("volumes", object{"id": "v1", "name": g, "status": "in-use"})
+	f.mu.Lock()
+	f.attached["v1"] = f.kinds["servers"][1]["id"].(string)
+	f.mu.Unlock()
+	if r := do("clear"); !r.Changed || !strings.HasPrefix(r.Summary, "1 floating IPs, 1 servers and 1 volumes") {
+		t.Errorf("cleared: %+v", r)
+	}
+	for _, k := range []string{"servers", "volumes", "floatingips"} {
+		if len(f.kinds[k]) != 1 || f.kinds[k][0]["id"] != "mine" {
+			t.Errorf("%s left: %v", k, f.kinds[k])
+		}
+	}
+	do("servers")
+	if n := f.made("/compute/v2.1/servers"); n != 2 {
+		t.Errorf("%d servers were asked for, want 2", n)
+	}
+}
+
+// proofGuests is the name of the proof's only server.
+func proofGuests(f *fakeCloud) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.kinds["servers"][1]["name"].(string)
+}
+
 func TestServerError(t *testing.T) {
 	f, c, _ := proofCloud(t)
 	f.faulty = true

@@ -14,6 +14,7 @@ func contract(t *testing.T, open func(t testing.TB) *Store) {
 		"rack keeps what it must":  rackKeeps,
 		"rack swaps":               rackSwaps,
 		"node":                     nodeUpdates,
+		"node renamed":             nodeRenamed,
 		"node by MAC":              nodeByMAC,
 		"discover":                 discover,
 		"lease fixed":              leaseFixed,

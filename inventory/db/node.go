@@ -52,7 +52,9 @@ func takeNodeByMAC(g *gorm.DB, mac string) (inventory.Node, error) {
 
 // UpdateNode reads a node, lets fn change it, and writes it with the events in
 // one transaction; fn sees no older state and loses no other's change. An error
-// of fn undoes all. An event without node or time gets this node and now.
+// of fn undoes all. A node that fn gives another name keeps the password of its
+// BMC, unless there is one under the new name. An event without node or time
+// gets this node and now.
 func (s *Store) UpdateNode(ctx context.Context, rackID uint, name string, fn func(*inventory.Node) error, ev ...inventory.Event) (inventory.Node, error) {
 	var n inventory.Node
 	err := s.write(ctx, "updating node "+name, func(tx *gorm.DB) (err error) {
@@ -74,6 +76,11 @@ func (s *Store) UpdateNode(ctx context.Context, rackID uint, name string, fn fun
 		}
 		if err := saveParts(tx, &n, &old); err != nil {
 			return err
+		}
+		if n.Name != old.Name {
+			if err := s.moveSecret(tx, rackID, inventory.BMCSecret(old.Name), inventory.BMCSecret(n.Name)); err != nil {
+				return err
+			}
 		}
 		return appendEvents(tx, inventory.Event{Node: n.Name}, ev)
 	})
@@ -115,7 +122,7 @@ func (s *Store) Discover(ctx context.Context, rackID uint, m inventory.Machine, 
 			return err
 		}
 		n = inventory.Node{
-			RackID: rackID, Name: "new-" + strings.ReplaceAll(mac, ":", "-"), Firmware: firmwareOf(m.Arch),
+			RackID: rackID, Name: inventory.NewcomerName(mac), Firmware: firmwareOf(m.Arch),
 			State: inventory.Discovered, Since: now.UTC(), LastSeen: now.UTC(), BootNonce: nonce,
 		}
 		if err := tx.Omit(clause.Associations).Create(&n).Error; err != nil {

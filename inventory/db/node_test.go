@@ -82,6 +82,27 @@ func discover(t *testing.T, s *Store) {
 	same(t, "nodes", len(ok(s.Rack(ctx, "")).Nodes), 4)
 }
 
+// nodeRenamed: the password of its BMC goes with it.
+func nodeRenamed(t *testing.T, s *Store) {
+	ctx := t.Context()
+	rack := withDemo(t, s)
+	rename := func(from, to string) {
+		ok(s.UpdateNode(ctx, rack.ID, from, func(n *inventory.Node) error { n.Name = to; return nil }))
+	}
+	rename("controller-1", "first")
+	same(t, "password", ok(s.Secret(ctx, rack.ID, inventory.BMCSecret("first"))), "hunter2")
+	_, err := s.Secret(ctx, rack.ID, inventory.BMCSecret("controller-1"))
+	want(t, err, inventory.NotFound)
+	same(t, "BMC", ok(s.Node(ctx, rack.ID, "first")).BMC.Address, "10.77.1.11")
+	must(t, s.PutSecret(ctx, rack.ID, inventory.BMCSecret("second"), "newer"))
+	rename("first", "second")
+	same(t, "a newer password", ok(s.Secret(ctx, rack.ID, inventory.BMCSecret("second"))), "newer")
+	rename("compute-1", "without-password")
+	_, err = s.UpdateNode(ctx, rack.ID, "second", func(n *inventory.Node) error { n.Name = "network-1"; return nil })
+	want(t, err, inventory.Conflict)
+	same(t, "after a refusal", ok(s.Secret(ctx, rack.ID, inventory.BMCSecret("second"))), "newer")
+}
+
 func contextEnds(t *testing.T, s *Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

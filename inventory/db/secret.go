@@ -67,6 +67,26 @@ func (s *Store) putSecret(tx *gorm.DB, rackID uint, name, value string) error {
 	return tx.Create(&row).Error
 }
 
+// moveSecret gives a secret another name, sealed anew; one that has the new name
+// stays and takes its place.
+func (s *Store) moveSecret(tx *gorm.DB, rackID uint, from, to string) error {
+	value, err := s.secret(tx, rackID, from)
+	if inventory.CodeOf(err) == inventory.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.secret(tx, rackID, to)
+	if inventory.CodeOf(err) == inventory.NotFound {
+		err = s.putSecret(tx, rackID, to, value)
+	}
+	if err != nil {
+		return err
+	}
+	return ofRack(tx, rackID).Where("name = ?", from).Delete(&sealed{}).Error
+}
+
 // EnsureSecret returns a secret, made by gen and stored if there is none yet.
 // However many callers ask at once, gen is called once and all get its value.
 func (s *Store) EnsureSecret(ctx context.Context, rackID uint, name string, gen func() (string, error)) (string, error) {

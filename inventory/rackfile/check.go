@@ -118,6 +118,12 @@ func (r *reader) roles(f *file) {
 	for _, n := range f.Nodes {
 		count[n.Role]++
 	}
+	if r.unfinished {
+		if count["controller"] > 1 {
+			r.add("nodes", "have %d with role controller, expected at most one", count["controller"])
+		}
+		return
+	}
 	good := count["controller"] + count["compute"] + count["network"]
 	if len(f.Nodes) == 0 || good < len(f.Nodes) {
 		return // told already, and what was meant is unknown
@@ -140,7 +146,7 @@ func (r *reader) nodes(f *file, p *plan) {
 		}
 		key := kind + " " + value
 		if other, ok := seen[key]; ok {
-			r.add(field, "is %s, which %s (line %d) has already, expected one of its own", value, other, r.lines[other])
+			r.add(field, "is %s, which %s has already, expected one of its own", value, r.place(other))
 			return
 		}
 		seen[key] = field
@@ -170,6 +176,14 @@ func (r *reader) nodes(f *file, p *plan) {
 			r.add(field+".volume_disk", "is %s, which is the system disk, expected another disk", strconv.Quote(n.VolumeDisk))
 		}
 	}
+}
+
+// place names a field and where it stands.
+func (r *reader) place(field string) string {
+	if line := r.lines[field]; line > 0 {
+		return fmt.Sprintf("%s (line %d)", field, line)
+	}
+	return field
 }
 
 func (r *reader) nodeAddress(field string, ip netip.Addr, p *plan) {

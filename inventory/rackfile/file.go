@@ -10,9 +10,10 @@ type file struct {
 	Interface string    `yaml:"interface" validate:"required,interface"`
 	Address   string    `yaml:"address" validate:"required,hostcidr"`
 	Slow      bool      `yaml:"slow,omitempty"`
+	Newcomers *bool     `yaml:"inspect_newcomers,omitempty"` // true when left out
 	SSHKeys   []string  `yaml:"ssh_keys" validate:"dive,sshkey"`
 	Networks  *networks `yaml:"networks" validate:"required"`
-	Nodes     []node    `yaml:"nodes" validate:"required,min=1,dive"`
+	Nodes     []node    `yaml:"nodes" validate:"required,dive"` // [] is a rack whose nodes are yet to come
 }
 
 type networks struct {
@@ -29,7 +30,7 @@ type network struct {
 }
 
 type node struct {
-	Name       string `yaml:"name" validate:"required,label,ne=rack"` // "rack/…" are the keys of the rack's own steps
+	Name       string `yaml:"name" validate:"required,label,nodename"`
 	Role       string `yaml:"role" validate:"required,oneof=controller compute network"`
 	Firmware   string `yaml:"firmware" validate:"required,oneof=bios uefi"`
 	Address    string `yaml:"address" validate:"required,ip"`

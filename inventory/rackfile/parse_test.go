@@ -50,7 +50,7 @@ nodes:
 
 func demo() inventory.Rack {
 	return inventory.Rack{
-		Name: "demo", Release: "2025.1", Region: "RegionOne", Interface: "br-mgmt", Address: "10.77.0.1/24", Slow: true,
+		Name: "demo", Release: "2025.1", Region: "RegionOne", Interface: "br-mgmt", Address: "10.77.0.1/24", Slow: true, InspectNewcomers: true,
 		SSHKeys: []string{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f test"},
 		Networks: []inventory.Network{
 			{Kind: inventory.Provisioning, CIDR: "10.77.0.0/24", PoolStart: "10.77.0.100", PoolEnd: "10.77.0.199", MTU: 1500},

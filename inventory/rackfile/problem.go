@@ -10,7 +10,7 @@ import (
 
 // Problem is one mistake in a file.
 type Problem struct {
-	File  string
+	File  string // "" for a rack that is in no file
 	Line  int    // from 1; 0 when the mistake has no place
 	Field string // "nodes[1].nics.provisioning", "" for the whole file
 	Text  string // what is wrong and what was expected; never a password
@@ -22,9 +22,9 @@ func (p Problem) String() string {
 		place = fmt.Sprintf("%s:%d", p.File, p.Line)
 	}
 	if p.Field != "" {
-		place += ": " + p.Field
+		place = strings.TrimPrefix(place+": "+p.Field, ": ")
 	}
-	return place + ": " + p.Text
+	return strings.TrimPrefix(place+": "+p.Text, ": ")
 }
 
 // Problems are all mistakes of a file, in the order of its lines.
@@ -62,6 +62,7 @@ var expected = map[string]string{
 	"interface":                     `the appliance's network interface on the provisioning network, at most 15 characters, like br-mgmt`,
 	"address":                       `the appliance's own address on the provisioning network with its prefix, like 10.77.0.1/24`,
 	"slow":                          `true or false`,
+	"inspect_newcomers":             `true or false`,
 	"ssh_keys":                      `a list of public keys`,
 	"ssh_keys[]":                    `one line of an OpenSSH public key file, like "ssh-ed25519 AAAAC3Nz… me@here"`,
 	"networks":                      `provisioning, provider and tenant`,
@@ -82,7 +83,7 @@ var expected = map[string]string{
 	"networks.tenant.mtu":           wantMTU,
 	"nodes":                         `a list of nodes, one with role controller, and at least one compute and one network`,
 	"nodes[]":                       `a node: name, role, firmware, address, nics, bmc`,
-	"nodes[].name":                  wantLabel + `, and not "rack"`,
+	"nodes[].name":                  wantLabel + `, and neither "rack" nor beginning with "new-"`,
 	"nodes[].role":                  `controller, compute or network`,
 	"nodes[].firmware":              `bios or uefi`,
 	"nodes[].address":               wantIP,

@@ -20,7 +20,9 @@ type reader struct {
 	name   string
 	lines  map[string]int // field → line
 	broken []string       // fields of a wrong kind
-	found  Problems
+	// unfinished: the rack is being put together, roles may still be missing.
+	unfinished bool
+	found      Problems
 }
 
 // add notes a mistake at a field, or at the nearest field around it that is in

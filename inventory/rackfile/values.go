@@ -38,6 +38,7 @@ func newRules() *validator.Validate {
 	})
 	for tag, good := range map[string]func(string) bool{
 		"label":     labelForm.MatchString,
+		"nodename":  goodName,
 		"release":   func(s string) bool { return releases[s] },
 		"region":    regionForm.MatchString,
 		"interface": interfaceForm.MatchString,
@@ -142,6 +143,10 @@ func parseMAC(s string) (string, error) {
 	}
 	return mac.String(), err
 }
+
+// goodName keeps two names out: "rack/…" are the keys of the rack's own steps, and
+// a newcomer's certificate is made out to "new-…".
+func goodName(s string) bool { return s != "rack" && !strings.HasPrefix(s, "new-") }
 
 func goodHost(s string) bool {
 	if _, err := netip.ParseAddr(s); err == nil {

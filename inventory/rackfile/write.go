@@ -41,6 +41,9 @@ func wrote(r inventory.Rack) (f file, newcomers []inventory.Node, err error) {
 		Rack: r.Name, Release: r.Release, Region: r.Region, Interface: r.Interface, Address: r.Address, Slow: r.Slow,
 		SSHKeys: append([]string{}, r.SSHKeys...), Networks: &networks{}, Nodes: []node{},
 	}
+	if !r.InspectNewcomers {
+		f.Newcomers = &r.InspectNewcomers
+	}
 	for _, n := range r.Networks {
 		out := &network{CIDR: n.CIDR, Gateway: n.Gateway, MTU: &n.MTU}
 		if n.PoolStart != "" {

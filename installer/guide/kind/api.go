@@ -111,7 +111,8 @@ type APIServices struct {
 // server a compute node from Image, pinned to it, with config drive, on a subnet without DHCP; until
 // ACTIVE), "floating" (a floating IP each), "ping", "ssh", "volume" (created,
 // attached, written in the guest, read back), "health" (quotas, services and
-// agents all up).
+// agents all up). ProofClear, which no guide has, comes first when a cloud that
+// has proved itself is to do so again: it removes what the proof made.
 type APIProof struct {
 	Check    string `json:"check" yaml:"check"`
 	Image    string `json:"image,omitempty" yaml:"image,omitempty"`
@@ -119,6 +120,9 @@ type APIProof struct {
 	Network  string `json:"network,omitempty" yaml:"network,omitempty"`
 	External string `json:"external,omitempty" yaml:"external,omitempty"`
 }
+
+// ProofClear is the check that removes what an earlier proof made.
+const ProofClear = "clear"
 
 // Validate checks that exactly one object is named.
 func (a *API) Validate() error {
