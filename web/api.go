@@ -133,9 +133,7 @@ func NewAPI(c Config) http.Handler {
 	s.sensorRoutes(v1)
 	s.cloudRoutes(v1)
 	s.imageRoutes(v1)
-	if c.Control != nil { // the engine learns it step by step
-		s.controlRoutes(v1)
-	}
+	s.controlRoutes(v1)
 	s.sessionRoutes(v1)
 	s.userRoutes(v1)
 	s.tokenRoutes(v1)

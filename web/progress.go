@@ -2,6 +2,8 @@ package web
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"sandai/inventory"
@@ -51,22 +53,36 @@ func (s *server) rackProgress(ctx context.Context, name string) (progress.Progre
 	return *l.progress, nil
 }
 
-// expected returns how long each step took in the rack's last good run before
-// this one; nil when there is none.
+// expected returns how long each step took in the rack's last good install before
+// this run, and in the last good run of its kind; nil when there is none.
 func (s *server) expected(ctx context.Context, rackID, runID uint) (map[string]float64, error) {
 	runs, err := s.Runs.Runs(ctx, rackID)
 	if err != nil {
 		return nil, err
 	}
-	var last uint
+	last := map[inventory.RunKind]uint{}
+	kind := inventory.RunInstall
 	for _, r := range runs {
-		if r.State == inventory.RunDone && r.ID < runID && r.ID > last {
-			last = r.ID
+		if r.State == inventory.RunDone && r.ID < runID {
+			last[r.Kind] = max(last[r.Kind], r.ID)
+		}
+		if r.ID == runID {
+			kind = r.Kind
 		}
 	}
-	if last == 0 {
-		return nil, nil
+	var out map[string]float64
+	for _, k := range slices.Compact([]inventory.RunKind{inventory.RunInstall, kind}) {
+		if last[k] == 0 {
+			continue
+		}
+		steps, err := s.Runs.Steps(ctx, last[k])
+		if err != nil {
+			return nil, err
+		}
+		if out == nil {
+			out = map[string]float64{}
+		}
+		maps.Copy(out, progress.Expected(steps))
 	}
-	steps, err := s.Runs.Steps(ctx, last)
-	return progress.Expected(steps), err
+	return out, nil
 }

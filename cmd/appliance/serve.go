@@ -197,7 +197,7 @@ func (a *appliance) run(ctx context.Context) error {
 
 func (a *appliance) apiHandler() http.Handler {
 	return web.NewAPI(web.Config{Racks: a.store, Runs: a.store, Events: a.store, Installer: a.engine, Power: a.engine, Access: a.store,
-		Consoles: a.hub, Cloud: a.engine, Calls: a.engine, Sensors: a.engine, Images: a.works, About: a.about})
+		Consoles: a.hub, Cloud: a.engine, Calls: a.engine, Sensors: a.engine, Control: a.engine, Images: a.works, About: a.about})
 }
 
 // racks starts the wire side of each rack as it appears in the inventory.
@@ -216,11 +216,7 @@ func (a *appliance) racks(ctx context.Context) error {
 				continue
 			}
 			started[r.ID] = true
-			w, err := a.newWire(r)
-			if err != nil {
-				return err
-			}
-			g.Go(func() error { return w.run(ctx) })
+			g.Go(func() error { return a.keepWire(ctx, r.ID) })
 		}
 		select {
 		case <-ctx.Done():

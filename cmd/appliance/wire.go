@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -62,6 +63,43 @@ func (a *appliance) newWire(r inventory.Rack) (*wire, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// wireRetry is how long a rack whose wire side failed is left before another try.
+const wireRetry = 10 * time.Second
+
+// keepWire serves the wire side of a rack until ctx ends. What is against it (no
+// such interface, another DHCP server on the network) is told as an event and
+// tried again: the page must be there for a person to set it right.
+func (a *appliance) keepWire(ctx context.Context, rackID uint) error {
+	said := ""
+	for {
+		r, err := a.store.RackByID(ctx, rackID)
+		if err != nil {
+			return err
+		}
+		w, err := a.newWire(r)
+		if err == nil {
+			err = w.run(ctx)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if text := fmt.Sprintf("rack %s hears no machines: %v", r.Name, err); text != said {
+			said = text
+			a.log.Error(text, "again_in", wireRetry)
+			if _, err := a.store.AppendEvent(ctx, inventory.Event{Type: inventory.EventRefused, Text: text}); err != nil {
+				a.log.Error("the event could not be stored", "err", err)
+			}
+		}
+		t := time.NewTimer(wireRetry)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
 }
 
 // gatewayOf is the router of the provisioning network, the zero Addr when the
