@@ -34,7 +34,13 @@ func (e *Engine) Poll(ctx context.Context, rackID uint, node string, req invento
 	began := time.Now()
 	wake, cancel := e.store.Subscribe()
 	defer cancel()
-	if err := e.seen(ctx, rackID, node, req); err != nil {
+	err := e.seen(ctx, rackID, node, req)
+	if inventory.CodeOf(err) == inventory.NotFound && err != nil && req.Stage == inventory.StageRamdisk && len(req.Running) == 0 {
+		// A newcomer that got its role and name while it was looked at: this boot
+		// of it is over.
+		return inventory.PollReply{Tasks: []inventory.Task{visitTask(node, kindRestart)}}, nil
+	}
+	if err != nil {
 		return inventory.PollReply{}, err
 	}
 	visit := e.desk.enter(rackID, node, req)

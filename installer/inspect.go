@@ -170,11 +170,15 @@ func visitTasks(n inventory.Node, req inventory.PollRequest) []inventory.Task {
 	if n.Reason == "" && (n.Hardware == nil || n.Hardware.Seen.Before(n.Since)) {
 		k = phaseInspect
 	}
-	t := inventory.Task{Key: phaseKey(n.Name, k), Attempt: 1, Kind: k, Spec: []byte("{}"), Timeout: visitSeconds}
+	t := visitTask(n.Name, k)
 	if slices.Contains(req.Running, t.Key) {
 		return nil
 	}
 	return []inventory.Task{t}
+}
+
+func visitTask(node, kind string) inventory.Task {
+	return inventory.Task{Key: phaseKey(node, kind), Attempt: 1, Kind: kind, Spec: []byte("{}"), Timeout: visitSeconds}
 }
 
 // takeVisit takes the report of an inspection that no run asked for.

@@ -156,6 +156,22 @@ func TestNewcomer(t *testing.T) {
 	}
 }
 
+// TestNewcomerRenamed: the agent of a machine that got its role while it was in
+// the ramdisk is told to restart, under the name that it knows.
+func TestNewcomerRenamed(t *testing.T) {
+	tr := newTrial(t, 0)
+	const old = "new-52-54-00-aa-00-05"
+	reply, err := tr.engine().Poll(tr.ctx, tr.rack.ID, old, inventory.PollRequest{Stage: inventory.StageRamdisk})
+	if err != nil || len(reply.Tasks) != 1 || reply.Tasks[0].Kind != "restart" || reply.Tasks[0].Run != 0 {
+		t.Errorf("it is handed %+v, %v", reply.Tasks, err)
+	}
+	if err := tr.engine().TakeReport(tr.ctx, tr.rack.ID, old, inventory.StepReport{Key: reply.Tasks[0].Key, Attempt: 1, State: inventory.StepDone}); err != nil {
+		t.Errorf("its report: %v", err)
+	}
+	_, err = tr.engine().Poll(tr.ctx, tr.rack.ID, old, inventory.PollRequest{Stage: inventory.StageInstalled})
+	tr.refused(err, inventory.NotFound, old)
+}
+
 // TestNewcomerFails: one whose inspection fails is told to restart, and says why.
 func TestNewcomerFails(t *testing.T) {
 	tr := newTrial(t, 0)
