@@ -12,8 +12,11 @@ import (
 	"sandai/web/page"
 )
 
-// historyLength is how many events the drawer shows.
-const historyLength = 50
+// How many events, and how many lines of a console, the drawer shows.
+const (
+	historyLength = 50
+	consoleLength = 200
+)
 
 func (s *server) rackPages(r *gin.Engine) {
 	r.GET("/", s.home)
@@ -75,8 +78,13 @@ func (s *server) rackData(c *gin.Context, name string) (page.RackData, error) {
 		return d, err
 	}
 	d.Rack, d.Steps, d.Progress, d.Power = l.rack, l.steps, l.progress, s.lamps.of(l.rack)
-	if len(d.Selected) == 1 && d.Tab == "history" {
-		d.History, err = s.Events.FindEvents(c, inventory.EventQuery{Node: d.Selected[0], Limit: historyLength})
+	if len(d.Selected) == 1 {
+		switch d.Tab {
+		case "history":
+			d.History, err = s.Events.FindEvents(c, inventory.EventQuery{Node: d.Selected[0], Limit: historyLength})
+		case "console": // for who has no script; the others get the line itself
+			d.Console = s.Consoles.Tail(name, d.Selected[0], consoleLength)
+		}
 	}
 	return d, err
 }

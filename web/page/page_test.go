@@ -92,6 +92,8 @@ func TestRackPage(t *testing.T) {
 	}
 	silent := choose(atWork(20), "bmc", "compute-1")
 	silent.Power = map[string]page.Power{"compute-1": {State: "on", Seen: webtest.T0, Reason: "no answer from 10.77.1.13"}, "network-1": {State: "on"}, "controller-1": {State: "off"}}
+	console := choose(atWork(20), "console", "compute-1")
+	console.Console = "SeaBIOS (version 1.16.2)\ncompute-1 <login>:\n"
 	history := choose(atWork(20), "history", "compute-1")
 	history.History = []inventory.Event{{ID: 7, Time: webtest.T0, Type: inventory.EventPower, Text: "compute-1 is on"}}
 	for name, d := range map[string]page.RackData{
@@ -101,6 +103,7 @@ func TestRackPage(t *testing.T) {
 		"rack-failed":   failed(),
 		"rack-bmc":      silent,
 		"rack-history":  history,
+		"rack-console":  console,
 		"rack-several":  choose(atWork(20), "", "controller-1", "compute-1"),
 		"rack-filtered": {Rack: webtest.Rack("demo"), Filter: "compute", Now: webtest.T0},
 	} {
