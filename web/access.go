@@ -41,23 +41,24 @@ type rule struct {
 // which the default is not right: a viewer may GET, an operator may the rest.
 // Operations say their role in their metadata.
 var rules = map[string]rule{
-	"GET /login":                       {open: true},
-	"POST /login":                      {open: true, summary: "Sign in"},
-	"POST /logout":                     {role: inventory.Viewer, summary: "Sign out"},
-	"GET /setup":                       {open: true},
-	"POST /setup":                      {open: true, summary: "Make the first user"},
-	"POST /racks/:rack/stop":           {role: inventory.Operator, summary: "Stop the run after the steps in hand"},
-	"POST /racks/:rack/keep-going":     {role: inventory.Operator, summary: "Withdraw a stop"},
-	"POST /racks/:rack/runs/:id/retry": {role: inventory.Operator, summary: "Try a failed step again"},
-	"POST /racks/:rack/runs/:id/skip":  {role: inventory.Operator, summary: "Leave a step out"},
-	"POST /racks/:rack/power":          {summary: "Switch servers through their BMCs"},
-	"POST /racks/:rack/install":        {summary: "Install a rack, as its preview showed it"},
-	"POST /racks/:rack/inspect":        {summary: "Look at the hardware of nodes"},
-	"POST /racks/:rack/resume":         {summary: "Go on with a run"},
-	"POST /api/v1/nodes/:name/console": {role: inventory.Operator, summary: "Open a node's serial console"},
-	"GET " + consolePath:               {role: inventory.Viewer, summary: "Look at a node's serial console"}, // who may type is the console's to say
-	"GET /api/v1/version":              {open: true},
-	"GET /api/v1/healthz":              {open: true},
+	"GET /login":                         {open: true},
+	"POST /login":                        {open: true, summary: "Sign in"},
+	"POST /logout":                       {role: inventory.Viewer, summary: "Sign out"},
+	"GET /setup":                         {open: true},
+	"POST /setup":                        {open: true, summary: "Make the first user"},
+	"POST /racks/:rack/stop":             {role: inventory.Operator, summary: "Stop the run after the steps in hand"},
+	"POST /racks/:rack/keep-going":       {role: inventory.Operator, summary: "Withdraw a stop"},
+	"POST /racks/:rack/runs/:id/retry":   {role: inventory.Operator, summary: "Try a failed step again"},
+	"POST /racks/:rack/runs/:id/skip":    {role: inventory.Operator, summary: "Leave a step out"},
+	"POST /racks/:rack/power":            {summary: "Switch servers through their BMCs"},
+	"POST /racks/:rack/install":          {summary: "Install a rack, as its preview showed it"},
+	"POST /racks/:rack/inspect":          {summary: "Look at the hardware of nodes"},
+	"POST /racks/:rack/nodes/:node/role": {summary: "Give a node a role, or take it away"},
+	"POST /racks/:rack/resume":           {summary: "Go on with a run"},
+	"POST /api/v1/nodes/:name/console":   {role: inventory.Operator, summary: "Open a node's serial console"},
+	"GET " + consolePath:                 {role: inventory.Viewer, summary: "Look at a node's serial console"}, // who may type is the console's to say
+	"GET /api/v1/version":                {open: true},
+	"GET /api/v1/healthz":                {open: true},
 
 	// The pages around the rack.
 	"POST /settings/password":           {role: inventory.Viewer, summary: "Change one's own password"},

@@ -51,6 +51,9 @@ type RackControl interface {
 type RoleControl interface {
 	// Fits says how well a node fits each role.
 	Fits(ctx context.Context, rack, node string) ([]inventory.Fitness, error)
+	// Propose is what SetRole would choose for a role where nothing is said:
+	// a name, an address, the disks, the provider NIC. Nothing is changed.
+	Propose(ctx context.Context, rack, node string, role inventory.Role) (inventory.RoleRequest, error)
 	// SetRole gives a node a role, changes what goes with it, or takes it away.
 	// The answer has the node's new name. The error is Invalid with every reason.
 	SetRole(ctx context.Context, rack, node string, req inventory.RoleRequest) (inventory.Node, error)

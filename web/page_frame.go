@@ -22,6 +22,7 @@ func (s *server) pages(r *gin.Engine) {
 	r.GET("/assets/*name", func(c *gin.Context) { page.ServeAsset(c.Writer, c.Request) })
 	s.live(r)
 	s.previewPages(r)
+	s.rolePages(r)
 	s.rackPages(r)
 	s.runPages(r)
 	s.imagePages(r)
