@@ -165,3 +165,12 @@ func TestRunPage(t *testing.T) {
 	golden(t, "runs", "runs", page.Frame{URL: "/racks/demo/runs", Section: "runs", Rack: "demo", Who: "ann", Role: "viewer"}, page.RunsView{Rack: "demo", Runs: []inventory.Run{active.Run, bad.Run, done.Run}, Now: *webtest.At(20)})
 	golden(t, "runs-none", "runs", page.Frame{URL: "/racks/demo/runs", Section: "runs", Rack: "demo"}, page.RunsView{Rack: "demo"})
 }
+
+func TestSummaryPage(t *testing.T) {
+	rep := inventory.Report{Rack: "demo", Run: run(inventory.RunDone, 80), TotalSeconds: 80, Cloud: webtest.Cloud,
+		Proof:  []inventory.ProofResult{{Check: "The server answers ping", State: inventory.StepDone, Summary: "5 of 5, 2.1 ms"}, {Check: "A volume", State: inventory.StepFailed, Summary: "it was not attached"}},
+		Phases: []inventory.PhaseTime{{Node: "", Phase: "proof", State: inventory.StepDone, Seconds: 15}, {Node: "controller-1", Phase: "power", State: inventory.StepDone, Seconds: 1.2}, {Node: "compute-1", Phase: "power", State: inventory.StepRunning}}}
+	f := page.Frame{URL: "/racks/demo/cloud", Section: "cloud", Rack: "demo", Racks: []string{"demo"}, Who: "ann", Role: "viewer"}
+	golden(t, "summary", "summary", f, page.SummaryPage("demo", &rep))
+	golden(t, "summary-none", "summary", f, page.SummaryPage("demo", nil))
+}
