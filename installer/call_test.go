@@ -49,14 +49,16 @@ func (w *world) poll(t *testing.T, node string) []inventory.Call {
 func (w *world) answer(t *testing.T, node string, with func(inventory.Call) inventory.CallAnswer) {
 	go func() {
 		for t.Context().Err() == nil {
-			for _, c := range w.poll(t, node) {
-				a := with(c)
-				a.ID = c.ID
-				if err := w.eng.TakeAnswer(t.Context(), w.rack.ID, node, a); err != nil {
-					t.Error(err)
-				}
-				return
+			calls := w.poll(t, node)
+			if len(calls) == 0 {
+				continue
 			}
+			a := with(calls[0])
+			a.ID = calls[0].ID
+			if err := w.eng.TakeAnswer(t.Context(), w.rack.ID, node, a); err != nil {
+				t.Error(err)
+			}
+			return
 		}
 	}()
 }

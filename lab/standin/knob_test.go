@@ -64,7 +64,8 @@ func TestKnobsCheck(t *testing.T) {
 			t.Errorf("the pattern %q was accepted", bad)
 		}
 	}
-	if pauseOf("a", 1) != pauseOf("a", 1) || pauseOf("a", 1) == pauseOf("a", 2) {
+	first, again := pauseOf("a", 1), pauseOf("a", 1)
+	if first != again || first == pauseOf("a", 2) {
 		t.Error("pauses are not seeded by step and attempt")
 	}
 }
