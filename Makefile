@@ -8,9 +8,10 @@ RACK := .rack
 APPLIANCE := bin/appliance --state $(RACK)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-# What the programs call on this host, and what cgo (SQLite) is compiled with.
+# What the programs call on this host, what cgo (SQLite) is compiled with, and the browser of the tests.
 PACKAGES := qemu-system-x86 qemu-utils ipxe-qemu seabios openipmi ipmitool mmdebstrap debian-archive-keyring \
-	zstd iproute2 iputils-ping ovmf ipxe dosfstools mtools e2fsprogs fdisk cpio procps util-linux curl gcc libc6-dev
+	zstd iproute2 iputils-ping ovmf ipxe dosfstools mtools e2fsprogs fdisk cpio procps util-linux curl gcc libc6-dev \
+	chromium fonts-ipafont-gothic
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
