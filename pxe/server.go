@@ -144,7 +144,7 @@ func (s *Server) Listen() (err error) {
 	}
 	addr := s.cfg.Address.Addr()
 	tftpAddr := netip.AddrPortFrom(addr, uint16(s.ports.tftp))
-	if s.tftpConn, err = net.ListenPacket("udp4", tftpAddr.String()); err != nil {
+	if s.tftpConn, err = listenTFTP(tftpAddr.String()); err != nil {
 		return fmt.Errorf("listen for TFTP on UDP %s: %w; stop the program that has the port (ss -lunp)", tftpAddr, err)
 	}
 	httpAddr := netip.AddrPortFrom(addr, uint16(s.cfg.HTTPPort))

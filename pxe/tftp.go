@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/pin/tftp/v3"
+	"golang.org/x/net/ipv4"
 
 	"sandai/inventory"
 )
@@ -136,4 +138,19 @@ func unpad(name string) string {
 		name = name[:len(name)-1]
 	}
 	return name
+}
+
+// listenTFTP binds a TFTP port. The kernel is asked here, before a request can
+// come, to say on which interface each arrives: pin/tftp asks only when it
+// begins to serve, and a request that waited by then got blocks of 512 bytes.
+func listenTFTP(addr string) (net.PacketConn, error) {
+	conn, err := net.ListenPacket("udp4", addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := ipv4.NewPacketConn(conn).SetControlMessage(ipv4.FlagDst|ipv4.FlagInterface, true); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }

@@ -28,7 +28,7 @@ func tftpServer(t testing.TB, r *rack) string {
 	s := newServer(t, r, nil)
 	s.hosts.put(netip.MustParseAddr("127.0.0.1"), inventory.Machine{MAC: testMAC}, true)
 	var err error
-	s.tftpConn, err = net.ListenPacket("udp4", "127.0.0.1:0")
+	s.tftpConn, err = listenTFTP("127.0.0.1:0")
 	try(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
