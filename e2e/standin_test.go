@@ -94,6 +94,14 @@ func TestStandIns(t *testing.T) {
 		}
 	}
 	r.noSecrets()
+	r.wait("the newcomer is inspected", limit, func() bool {
+		for _, n := range r.rackState().Nodes {
+			if n.Role == "" && (n.State != inventory.Inspected || n.Hardware == nil || len(n.Hardware.Disks) == 0) {
+				return false
+			}
+		}
+		return true
+	})
 
 	// What was installed starts again from its disk, and answers.
 	before := r.nodeNamed("compute-1").LastSeen
@@ -138,8 +146,8 @@ func TestStandInFails(t *testing.T) {
 			t.Errorf("%s is %s", n.Name, n.State)
 		}
 	}
-	// What is on the disk now is known from its inspection before the wipe.
-	if d := r.nodeNamed("compute-1").Hardware.Disks; len(d) != 1 || len(d[0].Contents) != 2 {
+	// What is on the disk now was looked at when its system had been written.
+	if d := r.nodeNamed("compute-1").Hardware.Disks; len(d) != 1 || len(d[0].Contents) != 4 || !strings.Contains(d[0].Contents[3], "sandai-") {
 		t.Errorf("compute-1's disks as inspected: %+v", d)
 	}
 }

@@ -45,9 +45,13 @@ func (m *machine) ramdisk(ctx context.Context, p map[string]string, ca []byte) e
 		return err
 	}
 	stage, handover := context.WithCancelCause(ctx)
-	d := &deployer{m: m, url: p["url"], ca: ca, id: id, over: func() { handover(errHandover) }}
+	d := &deployer{m: m, url: p["url"], ca: ca, id: id, over: func() { handover(errHandover) }, reset: func() { handover(errRestart) }}
 	err = (&agent{m: m, client: c, poll: pollRequest{Stage: stageRamdisk, BootID: boot}, work: d.work}).run(stage)
-	if !errors.Is(context.Cause(stage), errHandover) {
+	switch cause := context.Cause(stage); {
+	case errors.Is(cause, errRestart):
+		m.say("this machine was only looked at; it restarts from its own disk")
+		return errNoDevice // the disk has its turn
+	case !errors.Is(cause, errHandover):
 		return err
 	}
 	m.say("handing over to the installed system")
@@ -57,7 +61,11 @@ func (m *machine) ramdisk(ctx context.Context, p map[string]string, ca []byte) e
 	return m.installed(ctx, *d.system)
 }
 
-var errHandover = errors.New("handed over")
+// How the ramdisk is left.
+var (
+	errHandover = errors.New("handed over")
+	errRestart  = errors.New("restarted")
+)
 
 // deployer carries out the phases of an installation.
 type deployer struct {
@@ -66,16 +74,19 @@ type deployer struct {
 	ca     []byte
 	id     identity
 	over   func()
+	reset  func()
 	system *system // what was seeded and handed over to
 }
 
 // spec has the fields of every phase's specification; each uses its own.
 type spec struct {
-	Disk  string `json:"disk"`
-	Erase bool   `json:"erase"`
-	Run   string `json:"run"`
-	URL   string `json:"url"`
-	Image struct {
+	Disk      string          `json:"disk"`
+	Volumes   string          `json:"volumes"`
+	Erase     bool            `json:"erase"`
+	Confirmed []confirmedDisk `json:"confirmed"`
+	Run       string          `json:"run"`
+	URL       string          `json:"url"`
+	Image     struct {
 		Name    string `json:"name"`
 		RawSize int64  `json:"raw_size"`
 	} `json:"image"`
@@ -95,8 +106,11 @@ func (d *deployer) work(ctx context.Context, t task, say func(float64, string)) 
 		}
 	}
 	d.m.say("%s, attempt %d", t.Key, t.Attempt)
-	if t.Kind == "inspect" {
+	switch t.Kind {
+	case "inspect":
 		return d.inspect()
+	case "restart":
+		return outcome{command: "reboot", then: d.reset}
 	}
 	disk, err := d.m.pick(s.Disk)
 	if err != nil {
@@ -104,7 +118,7 @@ func (d *deployer) work(ctx context.Context, t task, say func(float64, string)) 
 	}
 	switch t.Kind {
 	case "wipe":
-		return d.wipe(disk, s.Erase, label(s.Run, t.Run))
+		return d.wipe(disk, s, label(s.Run, t.Run))
 	case "write":
 		return d.write(ctx, disk, s, label(s.Run, t.Run), say)
 	case "seed":
@@ -141,12 +155,33 @@ func orBlank(contents []string) string {
 	return strings.Join(contents, "; ")
 }
 
-func (d *deployer) wipe(disk diskInfo, erase bool, label string) outcome {
-	if err := mayErase(disk, erase, label); err != nil {
-		return outcome{err: err}
+// wipe looks at all disks before it clears one.
+func (d *deployer) wipe(system diskInfo, s spec, label string) (out outcome) {
+	targets := map[string]diskInfo{"system": system}
+	if s.Volumes != "" {
+		disk, err := d.m.pick(s.Volumes)
+		if err != nil {
+			return outcome{err: err}
+		}
+		targets["volumes"] = disk
 	}
-	return outcome{changed: len(disk.Contents) > 0, err: d.m.disks.put(disk.Serial, Content{}), command: "wipe " + disk.Name,
-		stdout: fmt.Sprintf("%s, serial %q: %s\n", disk.Name, disk.Serial, orBlank(disk.Contents))}
+	for use, disk := range targets {
+		if err := errors.Join(asConfirmed(s.Confirmed, use, disk, label), mayErase(disk, s.Erase, label)); err != nil {
+			return outcome{err: err}
+		}
+	}
+	out.command = "wipe"
+	for _, use := range []string{"system", "volumes"} {
+		disk, ok := targets[use]
+		if !ok {
+			continue
+		}
+		out.command += " " + disk.Name
+		out.stdout += fmt.Sprintf("%s, serial %q, for %s: %s\n", disk.Name, disk.Serial, use, orBlank(disk.Contents))
+		out.changed = out.changed || len(disk.Contents) > 0
+		out.err = errors.Join(out.err, d.m.disks.put(disk.Serial, Content{}))
+	}
+	return out
 }
 
 // writeParts is in how many parts the write is reported; parts of a real image
@@ -214,5 +249,6 @@ func (d *deployer) seed(disk diskInfo, s spec, label string) outcome {
 	}
 	out.stdout = fmt.Sprintf("%s: %s with the address %s is noted, no file was written\n", product, s.Node, sys.Address)
 	out.err = d.m.disks.put(disk.Serial, Content{Contents: disk.Contents, System: sys})
+	out.hardware = d.inspect().hardware // what is on the disk has changed
 	return out
 }

@@ -124,3 +124,20 @@ func mayErase(d diskInfo, confirmed bool, label string) error {
 	return fmt.Errorf("%s is not blank: %s. Nothing was touched; start the install with the confirmation to erase it, or name another disk in rack.yaml",
 		d.Name, strings.Join(d.Contents, "; "))
 }
+
+// asConfirmed returns an error if a disk is not the one that a person saw when
+// confirming; as the real ramdisk has it.
+func asConfirmed(confirmed []confirmedDisk, use string, d diskInfo, label string) error {
+	for _, c := range confirmed {
+		if c.Use != use {
+			continue
+		}
+		if c.Serial == d.Serial && c.WWN == d.WWN && c.Bytes == d.Bytes &&
+			(c.Used || len(d.Contents) == 0 || laidOut(d.Contents, label) || slices.Equal(c.Contents, d.Contents)) {
+			continue
+		}
+		return fmt.Errorf("%s, the disk for %s, is not as it was when the install was confirmed: it was serial %q, %d bytes, with %s, and is serial %q, %d bytes, with %s. Nothing was touched; look at the preview again and confirm that, or put the disk back",
+			d.Name, use, c.Serial, c.Bytes, orBlank(c.Contents), d.Serial, d.Bytes, orBlank(d.Contents))
+	}
+	return nil
+}

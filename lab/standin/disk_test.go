@@ -71,3 +71,28 @@ func TestDisksAreRemembered(t *testing.T) {
 		t.Errorf("the disks look alike: %+v %+v", m.info(0), m.info(1))
 	}
 }
+
+func TestAsConfirmed(t *testing.T) {
+	const label = "sandai-demo-1"
+	was := confirmedDisk{Use: "system", Serial: "S", WWN: "w", Bytes: 5, Contents: []string{"ext4 old"}}
+	now := diskInfo{Name: "/dev/vda", Serial: "S", WWN: "w", Bytes: 5, Contents: []string{"ext4 old"}}
+	for name, c := range map[string]struct {
+		spoil func(c *confirmedDisk, d *diskInfo)
+		ok    bool
+	}{
+		"as it was":        {func(*confirmedDisk, *diskInfo) {}, true},
+		"blank since":      {func(_ *confirmedDisk, d *diskInfo) { d.Contents = nil }, true},
+		"laid out by us":   {func(_ *confirmedDisk, d *diskInfo) { d.Contents = layout(label) }, true},
+		"used":             {func(c *confirmedDisk, d *diskInfo) { c.Used, d.Contents = true, []string{"LVM2"} }, true},
+		"of another use":   {func(c *confirmedDisk, d *diskInfo) { c.Use, d.Serial = "volumes", "T" }, true},
+		"another disk":     {func(_ *confirmedDisk, d *diskInfo) { d.Serial = "T" }, false},
+		"another size":     {func(_ *confirmedDisk, d *diskInfo) { d.Bytes++ }, false},
+		"another contents": {func(_ *confirmedDisk, d *diskInfo) { d.Contents = []string{"ext4 new"} }, false},
+	} {
+		was, now := was, now
+		c.spoil(&was, &now)
+		if err := asConfirmed([]confirmedDisk{was}, "system", now, label); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

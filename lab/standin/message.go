@@ -88,6 +88,16 @@ type diskInfo struct {
 	Contents []string `json:"contents,omitempty"`
 }
 
+// confirmedDisk is a disk as a person saw it when confirming an install.
+type confirmedDisk struct {
+	Use      string   `json:"use"`
+	Serial   string   `json:"serial"`
+	WWN      string   `json:"wwn"`
+	Bytes    int64    `json:"bytes"`
+	Contents []string `json:"contents"`
+	Used     bool     `json:"used"`
+}
+
 type nicInfo struct {
 	Name   string `json:"name"`
 	MAC    string `json:"mac"`
