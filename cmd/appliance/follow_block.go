@@ -53,7 +53,7 @@ func (v *blockView) draw(lines []string) {
 // block is a run in a line for all and a line a node, no wider than width
 // columns unless width is 0.
 func block(p progress.Progress, width int) []string {
-	glyph := map[inventory.RunState]string{inventory.RunDone: "●", inventory.RunFailed: "✕"}[p.Run.State]
+	glyph := map[inventory.RunState]string{inventory.RunDone: "●", inventory.RunFailed: "✕", inventory.RunStopped: "⏸"}[p.Run.State]
 	if glyph == "" {
 		glyph = "◔"
 	}

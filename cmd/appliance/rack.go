@@ -20,7 +20,7 @@ import (
 func newRackCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rack",
-		Short: "Import, plan, install and watch a rack",
+		Short: "Import, inspect, plan, install, steer and watch a rack",
 		Long: `A rack is a set of servers that become one cloud. It is described in one file, rack.yaml; see the README for an example.
 NAME may be left out where there is one rack.`,
 		Example: `  appliance rack import rack.yaml
@@ -28,7 +28,8 @@ NAME may be left out where there is one rack.`,
 		Args: noSubcommand,
 		RunE: help,
 	}
-	c.AddCommand(rackImport(), rackExport(), rackList(), rackPlan(), rackInstall(), rackStatus(), rackReport())
+	c.AddCommand(rackImport(), rackExport(), rackList(), rackPlan(), rackInstall(), rackStatus(), rackReport(),
+		rackInspect(), rackStop(), rackRetry(), rackSkip(), rackProof())
 	return c
 }
 
@@ -134,62 +135,6 @@ func rackList() *cobra.Command {
 	return c
 }
 
-func rackPlan() *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
-		Use:   "plan [NAME]",
-		Short: "Show what an install would do",
-		Long:  "Show every step that an install would take, the disks that it would erase and what is on them. Nothing is changed.",
-		Example: `  appliance rack plan
-  appliance rack plan demo --json | jq .erase`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c := newClient(cmd)
-			name, err := c.rackName(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			var p inventory.Plan
-			if err := c.get(cmd.Context(), rackPath(name, "/plan"), &p); err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), p)
-			}
-			printPlan(cmd.OutOrStdout(), p)
-			return nil
-		},
-	}
-	jsonFlag(c, &asJSON)
-	return c
-}
-
-func printPlan(out io.Writer, p inventory.Plan) {
-	fmt.Fprintln(out, strings.TrimRight(p.Text, "\n"))
-	fmt.Fprintf(out, "\nWritten over:\n")
-	rows := [][]string{{"  NODE", "DISK", "SERIAL", "SIZE", "ON IT NOW"}}
-	for _, e := range p.Erase {
-		d := e.Disk
-		size, contents := "-", "unknown: never inspected"
-		if d.Bytes > 0 {
-			size, contents = fmt.Sprintf("%.1f GB", float64(d.Bytes)/1e9), "blank"
-		}
-		if len(d.Contents) > 0 {
-			contents = strings.Join(d.Contents, ", ")
-		}
-		serial := d.Serial
-		if serial == "" {
-			serial = d.WWN
-		}
-		rows = append(rows, []string{"  " + e.Node, orDash(d.Name), orDash(serial), size, contents})
-	}
-	printTable(out, rows)
-	for _, w := range p.Warnings {
-		fmt.Fprintf(out, "warning: %s\n", w)
-	}
-	fmt.Fprintf(out, "\n%d steps, plan %.12s\n", len(p.Steps), p.Hash)
-}
-
 func orDash(s string) string {
 	if s == "" {
 		return "-"
@@ -198,19 +143,20 @@ func orDash(s string) string {
 }
 
 func rackInstall() *cobra.Command {
-	var erase string
+	var erase, preview string
 	var follow, asJSON bool
 	c := &cobra.Command{
 		Use:   "install [NAME]",
-		Short: "Install a rack, or resume its failed run",
-		Long: `Install a rack. A failed run is resumed: finished steps stay finished. Where the latest run of an unchanged plan is
+		Short: "Install a rack, or resume its failed or stopped run",
+		Long: `Install a rack. A failed or stopped run is resumed: finished steps stay finished. Where the latest run of an unchanged plan is
 done, there is nothing to do and nothing is changed.
 
 Disks that are not blank are never erased unless --erase gives the rack's name; an installed rack is then installed
-again from the beginning.
+again from the beginning. --preview takes the hash that rack plan printed: the install is refused if the plan or a disk
+has changed since, and each node refuses a disk that is not the one that was shown.
 
 With --follow the progress is shown until the run ends; the appliance may be restarted meanwhile. The exit code is
-4 when the run failed.`,
+4 when the run failed or was stopped.`,
 		Example: `  appliance rack install --follow
   appliance rack install demo --erase demo --follow`,
 		Args: cobra.MaximumNArgs(1),
@@ -223,7 +169,7 @@ With --follow the progress is shown until the run ends; the appliance may be res
 			if err != nil {
 				return err
 			}
-			req := inventory.InstallRequest{Erase: erase != "", Confirm: erase}
+			req := inventory.InstallRequest{PreviewHash: preview, Erase: erase != "", Confirm: erase}
 			var run inventory.Run
 			if err := c.post(cmd.Context(), rackPath(name, "/install"), req, &run); err != nil {
 				return err
@@ -235,6 +181,7 @@ With --follow the progress is shown until the run ends; the appliance may be res
 		},
 	}
 	c.Flags().StringVar(&erase, "erase", "", "the rack's name: erase disks that are not blank, install an installed rack again")
+	c.Flags().StringVar(&preview, "preview", "", "the hash that rack plan printed: install exactly what it showed")
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "show the progress until the run ends")
 	jsonFlag(c, &asJSON)
 	return c
@@ -250,11 +197,7 @@ func afterInstall(cmd *cobra.Command, c *client, name string, run inventory.Run,
 		fmt.Fprintf(out, "rack %s is installed (run %d%s) and its plan has not changed: nothing to do\n", name, run.ID, when)
 		return nil
 	}
-	if follow {
-		return followRack(cmd.Context(), c, name, out)
-	}
-	fmt.Fprintf(out, "run %d of rack %s is under way; appliance rack status %s --follow shows how it goes\n", run.ID, name, name)
-	return nil
+	return afterStart(cmd, c, name, run, follow)
 }
 
 func rackStatus() *cobra.Command {
@@ -263,7 +206,7 @@ func rackStatus() *cobra.Command {
 		Use:   "status [NAME]",
 		Short: "Show how far a rack is",
 		Long: `Show how far the latest run of a rack is, the steps in hand, and what failed. With --follow go on until the run ends.
-The exit code is 4 when the run failed.`,
+The exit code is 4 when the run failed or was stopped.`,
 		Example: `  appliance rack status
   appliance rack status demo --follow`,
 		Args: cobra.MaximumNArgs(1),
@@ -307,10 +250,13 @@ func (c *client) progress(ctx context.Context, rack string) (progress.Progress, 
 	return p, err
 }
 
-// runError is the error of a failed run, nil for any other.
+// runError is the error of a run that failed or was stopped, nil for any other.
 func runError(rack string, run inventory.Run) error {
-	if run.State != inventory.RunFailed {
-		return nil
+	switch run.State {
+	case inventory.RunFailed:
+		return &exitError{exitRunFailed, fmt.Errorf("run %d of rack %s failed: %s", run.ID, rack, run.Reason)}
+	case inventory.RunStopped:
+		return &exitError{exitRunFailed, fmt.Errorf("run %d of rack %s was %s; to go on: appliance rack install %s --follow", run.ID, rack, run.Reason, rack)}
 	}
-	return &exitError{exitRunFailed, fmt.Errorf("run %d of rack %s failed: %s", run.ID, rack, run.Reason)}
+	return nil
 }

@@ -57,11 +57,24 @@ func printReport(out io.Writer, r inventory.Report) {
 	}
 	printTable(out, table)
 	if len(r.Proof) > 0 {
-		fmt.Fprintln(out, "\nThe proof")
+		again := ""
+		if r.ProofRun != r.Run.ID && r.ProofRun != 0 {
+			again = fmt.Sprintf(", as run %d found it again", r.ProofRun)
+		}
+		fmt.Fprintln(out, "\nThe proof"+again)
 		fmt.Fprintln(out)
 		var rows [][]string
 		for _, p := range r.Proof {
 			rows = append(rows, []string{"  " + progress.StepGlyph(p.State) + " " + string(p.State), p.Check, p.Summary})
+		}
+		printTable(out, rows)
+	}
+	if len(r.Skipped) > 0 {
+		fmt.Fprintln(out, "\nLeft out")
+		fmt.Fprintln(out)
+		var rows [][]string
+		for _, s := range r.Skipped {
+			rows = append(rows, []string{"  " + s.Key, orDash(s.By), s.Reason})
 		}
 		printTable(out, rows)
 	}
@@ -71,6 +84,8 @@ func printReport(out io.Writer, r inventory.Report) {
 		printCloud(out, r)
 	case inventory.RunFailed:
 		fmt.Fprintf(out, "Run %d of rack %s failed after %s: %s\nTo go on: appliance rack install %s --follow\n", r.Run.ID, r.Rack, progress.Span(r.TotalSeconds), r.Run.Reason, r.Rack)
+	case inventory.RunStopped:
+		fmt.Fprintf(out, "Run %d of rack %s was %s.\nTo go on: appliance rack install %s --follow\n", r.Run.ID, r.Rack, r.Run.Reason, r.Rack)
 	default:
 		fmt.Fprintf(out, "Run %d of rack %s is under way since %s: appliance rack status %s --follow\n", r.Run.ID, r.Rack, progress.Span(r.TotalSeconds), r.Rack)
 	}

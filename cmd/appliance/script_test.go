@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 				r, _, err := rackfile.Parse(name, file)
 				return r, err
 			}
-			api := m.As(inventory.Admin, web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m}))
+			api := m.As(inventory.Admin, web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Control: m}))
 			looked := make(chan struct{}, 1)
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				api.ServeHTTP(w, r)

@@ -49,7 +49,7 @@ func (m *Memory) active(ctx context.Context, rack string) (inventory.Run, error)
 		return inventory.Run{}, err
 	}
 	run, err := m.LatestRun(ctx, r.ID)
-	if err == nil && run.State != inventory.RunActive {
+	if err == nil && run.State != inventory.RunActive || inventory.CodeOf(err) == inventory.NotFound && err != nil {
 		err = inventory.Errorf(inventory.Conflict, "no run of rack %s is active", rack)
 	}
 	return run, err
