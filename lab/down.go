@@ -47,7 +47,8 @@ func (r *Rack) Down(ctx context.Context, keepDisks bool) error {
 		try(machineDir{r.Dir, m.Name}.running().end(unix.SIGKILL, 20*time.Second))
 	}
 	try(r.s.Forwarder.stop(2 * time.Second))
-	r.s.Forwarder = Process{}
+	try(r.s.Cables.stop(2 * time.Second))
+	r.s.Forwarder, r.s.Cables = Process{}, Process{}
 	try(r.clear(ctx))
 	if len(errs) > 0 {
 		// Processes may be left; keep the record of them.

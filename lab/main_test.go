@@ -33,11 +33,13 @@ func TestMain(m *testing.M) {
 func helper(verb string, args []string) error {
 	var dir, machine, ns string
 	var pxe bool
+	var count int
 	fs := flag.NewFlagSet(verb, flag.ContinueOnError)
 	fs.StringVar(&dir, "dir", "", "")
 	fs.StringVar(&machine, "machine", "", "")
 	fs.StringVar(&ns, "namespace", "", "")
 	fs.BoolVar(&pxe, "pxe", false, "")
+	fs.IntVar(&count, "count", 0, "")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -46,6 +48,8 @@ func helper(verb string, args []string) error {
 	switch verb {
 	case "forward":
 		return Forward(ctx, ns, slog.Default())
+	case "cables":
+		return Cables(ctx, count, slog.Default())
 	case "machine":
 		return StandIn(ctx, dir, machine, pxe, slog.Default())
 	}

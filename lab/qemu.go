@@ -32,8 +32,7 @@ func qemuArgs(rack string, m *machineState, accel []string, dir machineDir, netI
 		// A server with nothing to boot tries again.
 		"-boot", "strict=on,reboot-timeout=5000",
 		"-qmp", "unix:"+qmpSocket+",server=on,wait=off",
-		"-chardev", "socket,id=ser0,host="+w.Serial.Addr().String()+",port="+strconv.Itoa(int(w.Serial.Port()))+
-			",server=on,wait=off,logappend=on,logfile="+qemuPath(dir.console()),
+		"-chardev", "socket,id=ser0,path="+serialSocket+",logappend=on,logfile="+qemuPath(dir.console()),
 		"-serial", "chardev:ser0",
 		"-chardev", "socket,id=ipmi0,reconnect=5,host="+w.KCS.Addr().String()+",port="+strconv.Itoa(int(w.KCS.Port())),
 		"-device", "ipmi-bmc-extern,id=bmc0,chardev=ipmi0", "-device", "isa-ipmi-kcs,bmc=bmc0",

@@ -13,8 +13,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 func testLog(t *testing.T) *slog.Logger {
@@ -66,6 +69,47 @@ func ipmi(t *testing.T, r *Rack, args ...string) string {
 	return string(out)
 }
 
+// sol opens serial over LAN and returns what tells what came over it so far.
+func sol(t *testing.T, r *Rack) func() string {
+	t.Helper()
+	addr, user, password, err := r.BMC("m1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, _, _ := net.SplitHostPort(addr)
+	c := r.Exec(t.Context(), "ipmitool", "-I", "lanplus", "-C", "3", "-H", host, "-U", user, "-P", password, "sol", "activate")
+	tty, err := pty.Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var all []byte
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, err := tty.Read(buf)
+			mu.Lock()
+			all = append(all, buf[:n]...)
+			mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+		tty.Close()
+	})
+	heard := func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return string(all)
+	}
+	waitFor(t, 20*time.Second, "serial over LAN", func() bool { return strings.Contains(heard(), "operational") })
+	return heard
+}
+
 // console is what the machine wrote since the offset.
 func console(t *testing.T, r *Rack, from int) string {
 	t.Helper()
@@ -106,6 +150,7 @@ func TestRack(t *testing.T) {
 	if s := r.Status(); !s.Up || s.Machines[0].Power || power(t, r) != "off" {
 		t.Fatalf("a rack that just came up: %+v", s)
 	}
+	heard := sol(t, r)
 	t.Run("one-shot pxe", func(t *testing.T) {
 		ipmi(t, r, "chassis", "bootdev", "pxe")
 		ipmi(t, r, "chassis", "power", "on")
@@ -116,6 +161,16 @@ func TestRack(t *testing.T) {
 		begin := len(console(t, r, 0))
 		guestReset(t, r)
 		bootsFrom(t, r, begin, fromDisk, fromNetwork)
+	})
+	t.Run("serial over LAN", func(t *testing.T) {
+		// What the BMC carries is what the machine said, from its first word on.
+		first := console(t, r, 0)
+		first = first[:strings.Index(first, fromNetwork)+len(fromNetwork)]
+		waitFor(t, time.Minute, "the machine's start over the LAN", func() bool { return strings.Contains(heard(), fromNetwork) })
+		_, got, _ := strings.Cut(heard(), "SOL Session operational.")
+		if _, got, _ = strings.Cut(got, "\n"); !strings.HasPrefix(got, first) {
+			t.Errorf("over the LAN came %q, the machine said %q", got, first)
+		}
 	})
 	t.Run("reset", func(t *testing.T) {
 		begin := len(console(t, r, 0))
@@ -266,7 +321,7 @@ func testDown(t *testing.T, r *Rack) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := []Process{inside, r.s.Forwarder, r.s.Machines[0].Simulator, machineDir{r.Dir, "m1"}.running()}
+	all := []Process{inside, r.s.Forwarder, r.s.Cables, r.s.Machines[0].Simulator, machineDir{r.Dir, "m1"}.running()}
 	for i, p := range all {
 		if !p.Alive() {
 			t.Errorf("process %d of the rack is not alive before down", i)

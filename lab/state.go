@@ -21,6 +21,7 @@ type state struct {
 	Helper    []string        `json:"helper"`
 	URL       string          `json:"url"`
 	Forwarder Process         `json:"forwarder"`
+	Cables    Process         `json:"cables"`
 	Machines  []*machineState `json:"machines"`
 }
 

@@ -16,7 +16,7 @@ type MachineStatus struct {
 type Status struct {
 	Rack      string          `json:"rack"`
 	Namespace string          `json:"namespace"`
-	Up        bool            `json:"up"` // namespace, every BMC and the forwarder run
+	Up        bool            `json:"up"` // namespace, every BMC, the forwarder and the serial cables run
 	URL       string          `json:"url"`
 	KVM       bool            `json:"kvm"`
 	KVMReason string          `json:"kvm_reason"`
@@ -26,7 +26,7 @@ type Status struct {
 // Status looks at the rack's processes; it asks nobody.
 func (r *Rack) Status() Status {
 	s := Status{Rack: r.s.Rack, Namespace: r.Namespace(), URL: r.s.URL, KVM: r.s.KVM, KVMReason: r.s.KVMReason,
-		Up: r.s.namespace().exists() && r.s.Forwarder.Alive()}
+		Up: r.s.namespace().exists() && r.s.Forwarder.Alive() && (r.s.Cables.Alive() || !r.s.anyQEMU())}
 	for _, m := range r.s.Machines {
 		ms := MachineStatus{Name: m.Name, Role: m.Role, BMC: m.Wiring.BMC.Addr().String(), BMCOn: m.Simulator.Alive(), Address: m.Wiring.Address}
 		if p := (machineDir{r.Dir, m.Name}).running(); p.Alive() {

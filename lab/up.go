@@ -94,6 +94,11 @@ func (r *Rack) start(ctx context.Context, o Options) error {
 		}
 		r.began("namespace " + string(ns))
 	}
+	if !s.Cables.Alive() { // before the BMCs, which look for them as soon as they start
+		if err := r.startCables(); err != nil {
+			return err
+		}
+	}
 	for _, m := range s.Machines {
 		if err := r.startMachine(ctx, m); err != nil {
 			return err

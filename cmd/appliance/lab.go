@@ -40,7 +40,7 @@ there too (lab exec); its page and API are carried to the host (the file url in 
   appliance lab down`,
 	}
 	c.PersistentFlags().StringVar(&dir, "dir", ".rack", "the rack's folder")
-	c.AddCommand(labUp(&dir), labDown(&dir), labStatus(&dir), labConsole(&dir), labExec(&dir), labHook(&dir), labForward(), labMachine(&dir))
+	c.AddCommand(labUp(&dir), labDown(&dir), labStatus(&dir), labConsole(&dir), labExec(&dir), labHook(&dir), labForward(), labCables(), labMachine(&dir))
 	return c
 }
 
@@ -349,6 +349,25 @@ func labForward() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&ns, "namespace", "", "the rack's namespace")
+	return c
+}
+
+// labCables is the process of the serial cables.
+func labCables() *cobra.Command {
+	var count int
+	c := &cobra.Command{
+		Use:     "cables --count N",
+		Short:   "Join the serial ports of machines and BMCs, whose sockets are at descriptor 3 and after it",
+		Example: "  appliance lab cables --count 1 3<&SOCKET 4<&SOCKET",
+		Hidden:  true,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
+			defer stop()
+			return lab.Cables(ctx, count, slog.Default())
+		},
+	}
+	c.Flags().IntVar(&count, "count", 0, "how many cables")
 	return c
 }
 
