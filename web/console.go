@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -121,8 +122,16 @@ func (s *server) carry(c *gin.Context, v *console.Viewer) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
+	// What is typed before the BMC has answered waits for it.
+	opened := make(chan struct{})
+	open := sync.OnceFunc(func() { close(opened) })
 	go func() {
 		defer cancel() // the client hung up
+		select {
+		case <-opened:
+		case <-ctx.Done():
+			return
+		}
 		buf := make([]byte, 4<<10)
 		for {
 			n, err := rw.Read(buf)
@@ -151,6 +160,9 @@ func (s *server) carry(c *gin.Context, v *console.Viewer) {
 		if u.State != nil {
 			out = notice(last, *u.State)
 			last = *u.State
+			if last.Line != console.Opening {
+				open()
+			}
 		}
 		if len(out) == 0 {
 			continue

@@ -162,6 +162,26 @@ func id(s *socket) string {
 	return string(b)
 }
 
+// TestConsoleTypedEarly: what is typed on the command line before the BMC has
+// answered is not lost.
+func TestConsoleTypedEarly(t *testing.T) {
+	m := installed()
+	m.SlowConsole = make(chan struct{})
+	base := serve(t, m)
+	tty, out := terminal(t, base)
+	page := dial(t, base, "compute-1")
+	page.see("the wait for the BMC", func() bool { return page.state.Line == console.Opening && len(page.state.Viewers) == 2 })
+	if _, err := io.WriteString(tty, "root"); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 { // time enough for the keys to get lost, if they do
+		other := dial(t, base, "compute-1")
+		other.see("the wait for the BMC", func() bool { return other.state.Line == console.Opening })
+	}
+	close(m.SlowConsole)
+	until(t, out, "login: root")
+}
+
 func TestConsoleRefusals(t *testing.T) {
 	base := serve(t, installed())
 	refused := func(path, origin string) int {

@@ -10,11 +10,19 @@ import (
 )
 
 // Console implements console.Lines: a line that greets and then echoes.
-func (m *Memory) Console(_ context.Context, _, node string) (io.ReadWriteCloser, error) {
+func (m *Memory) Console(ctx context.Context, _, node string) (io.ReadWriteCloser, error) {
 	unlock, err := m.lock()
-	defer unlock()
+	slow := m.SlowConsole
+	unlock()
 	if err != nil {
 		return nil, err
+	}
+	if slow != nil {
+		select {
+		case <-slow:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	here, there := net.Pipe()
 	go func() {

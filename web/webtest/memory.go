@@ -24,6 +24,8 @@ type Memory struct {
 	access access
 	hub    *console.Hub
 
+	// SlowConsole, if not nil, keeps a console from opening until it is closed.
+	SlowConsole chan struct{}
 	// Parse reads a rack.yaml for Import.
 	Parse func(name string, file []byte) (inventory.Rack, error)
 	// OnInstall decides what an install does to the run that it starts.
