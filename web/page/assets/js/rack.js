@@ -4,7 +4,9 @@
 // that does the same without this script.
 (() => {
   "use strict";
-  const go = (url) => { const a = document.createElement("a"); a.href = url; document.getElementById("page").append(a); htmx.process(a); a.click(); a.remove(); };
+  // A link that is followed at once. The drawing that it brings sweeps it away:
+  // removed sooner it would lose what it inherits, how to draw.
+  const go = (url) => { const a = document.createElement("a"); a.href = url; a.hidden = true; document.getElementById("page").append(a); htmx.process(a); a.click(); };
   const page = () => document.querySelector("[data-rackpage]");
   const units = () => [...document.querySelectorAll("[data-units] a, [data-newcomers] li > a")];
 
