@@ -48,7 +48,8 @@ lint: ## check format, go vet and staticcheck
 	go run $(STATICCHECK) ./...
 
 test: deps build lint ## run every test that needs no full rack
-	go test -race -timeout 25m ./...
+	go test -race -timeout 25m $$(go list ./... | grep -v /e2e)
+	go test -race -timeout 25m ./e2e
 
 rack: deps build ## bring up a virtual rack and make it a cloud; with the rack up and installed, nothing
 	$(APPLIANCE) image build

@@ -21,7 +21,7 @@ type trial struct {
 }
 
 func newTrial(t *testing.T, kill int) *trial {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	w := newWorld(t)
 	tr := &trial{world: w, ctx: inventory.WithPerson(ctx, "ada"), kill: kill}
