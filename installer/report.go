@@ -22,10 +22,33 @@ func (e *Engine) Report(ctx context.Context, name string) (inventory.Report, err
 	if err != nil {
 		return inventory.Report{}, err
 	}
-	r := inventory.Report{Rack: rack.Name, Run: run, Phases: phaseTimes(steps), Skipped: skippedSteps(steps), Machine: measuredOn(rack.Nodes, e.Host)}
-	if err := e.latestProof(ctx, run, steps, &r); err != nil {
+	r := e.report(rack, run, steps)
+	err = e.latestProof(ctx, run, steps, &r)
+	return r, err
+}
+
+// RunReport tells the same of one run, whatever its kind, with what the proof
+// found in that run.
+func (e *Engine) RunReport(ctx context.Context, id uint) (inventory.Report, error) {
+	run, err := e.store.Run(ctx, id)
+	if err != nil {
 		return inventory.Report{}, err
 	}
+	rack, err := e.store.RackByID(ctx, run.RackID)
+	if err != nil {
+		return inventory.Report{}, err
+	}
+	steps, err := e.store.Steps(ctx, run.ID)
+	if err != nil {
+		return inventory.Report{}, err
+	}
+	r := e.report(rack, run, steps)
+	r.Proof, r.ProofRun, r.ProofAt = proofResults(steps), run.ID, run.Ended
+	return r, nil
+}
+
+func (e *Engine) report(rack inventory.Rack, run inventory.Run, steps []inventory.Step) inventory.Report {
+	r := inventory.Report{Rack: rack.Name, Run: run, Phases: phaseTimes(steps), Skipped: skippedSteps(steps), Machine: measuredOn(rack.Nodes, e.Host)}
 	end := time.Now()
 	if run.Ended != nil {
 		end = *run.Ended
@@ -34,7 +57,7 @@ func (e *Engine) Report(ctx context.Context, name string) (inventory.Report, err
 	if e.CloudInfo != nil {
 		r.Cloud = e.CloudInfo(rack)
 	}
-	return r, nil
+	return r
 }
 
 // phaseTimes sums steps up to one row for each node and chapter, in plan order.

@@ -162,6 +162,13 @@ func stopAndSkip(t *testing.T, kill int) int {
 	if err != nil || len(rep.Skipped) != 1 || rep.Skipped[0].Key != skip || rep.Skipped[0].By != "ada" {
 		t.Errorf("the report says of what was skipped: %v, %v", rep.Skipped, err)
 	}
+	own, err := tr.engine().RunReport(tr.ctx, tr.run.ID)
+	if err != nil || own.Run.ID != tr.run.ID || len(own.Phases) != len(rep.Phases) || own.ProofRun != tr.run.ID {
+		t.Errorf("the run's own report: %+v, %v", own.Run, err)
+	}
+	if _, err := tr.engine().RunReport(tr.ctx, tr.run.ID+1); inventory.CodeOf(err) != inventory.NotFound {
+		t.Errorf("the report of no run: %v", err)
+	}
 	evs, err := tr.store.Events(context.Background(), 0, 10000)
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,8 @@ type Runs interface {
 	Runs(ctx context.Context, rackID uint) ([]inventory.Run, error)
 	Steps(ctx context.Context, runID uint) ([]inventory.Step, error)
 	Step(ctx context.Context, runID uint, key string) (inventory.Step, error)
+	// CountSteps says of each of a rack's runs how far it came.
+	CountSteps(ctx context.Context, rackID uint) (map[uint]inventory.StepCount, error)
 }
 
 // Events gives the events after an ID, oldest first. The channel of Subscribe
@@ -45,6 +47,8 @@ type Installer interface {
 	Plan(ctx context.Context, rack string) (inventory.Plan, error)
 	Install(ctx context.Context, rack string, req inventory.InstallRequest) (inventory.Run, error)
 	Report(ctx context.Context, rack string) (inventory.Report, error)
+	// RunReport is the report of one run, whatever its kind.
+	RunReport(ctx context.Context, run uint) (inventory.Report, error)
 }
 
 // Power speaks with a node's BMC. State is "on" or "off"; op is one of on, off,

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,16 +14,17 @@ import (
 	"sandai/web/page"
 )
 
-// Guide tells what the install guide says of a step: its title, why it exists and
-// what it follows, in a language ("en", "ja"). What it does not know is empty.
+// Guide tells what the install guide says of a step, by its key. What it does
+// not know is empty.
 type Guide interface {
-	StepText(key, lang string) (title, why, source string)
+	StepText(key string) inventory.StepText
 }
 
 func (s *server) runPages(r *gin.Engine) {
 	r.GET("/racks/:rack/runs", s.runsPage)
 	r.GET("/racks/:rack/runs/:id", func(c *gin.Context) { s.runPage(c, http.StatusOK, "") })
 	r.GET("/racks/:rack/cloud", s.summaryPage)
+	r.GET("/racks/:rack/runs/:id/report.json", s.reportFile)
 	r.POST("/racks/:rack/stop", s.stopAction)
 	r.POST("/racks/:rack/keep-going", s.keepGoingAction)
 	r.POST("/racks/:rack/runs/:id/retry", s.retryAction)
@@ -46,8 +48,12 @@ func (s *server) runsPage(c *gin.Context) {
 		s.problem(c, f, err)
 		return
 	}
-	slices.Reverse(runs)
-	s.show(c, http.StatusOK, "runs", f, page.RunsView{Rack: name, Runs: runs, Now: time.Now()})
+	counts, err := s.Runs.CountSteps(c, l.rack.ID)
+	if err != nil {
+		s.problem(c, f, err)
+		return
+	}
+	s.show(c, http.StatusOK, "runs", f, page.RunsPage(page.RunsData{Rack: name, Runs: runs, Counts: counts, Now: time.Now()}))
 }
 
 // runPage draws a run; problem is what just went wrong, "" for nothing.
@@ -58,14 +64,15 @@ func (s *server) runPage(c *gin.Context, status int, problem string) {
 		s.problem(c, f, err)
 		return
 	}
-	d, err := s.runData(c, name, f.Lang)
+	d, err := s.runData(c, name)
 	if err != nil {
 		s.problem(c, f, err)
 		return
 	}
 	f.Problem = problem
-	if d.Step != nil && c.Request.Method != http.MethodGet {
-		f.URL = runURL(name, d.Run.ID, d.Step.Key)
+	if c.Request.Method != http.MethodGet {
+		d.Why = c.PostForm("reason")
+		f.URL = runURL(name, d.Run.ID, d.Asked.Step)
 	}
 	s.show(c, status, "run", f, page.RunPage(d))
 }
@@ -91,8 +98,13 @@ func (s *server) runOf(c *gin.Context, rack inventory.Rack) (inventory.Run, erro
 	return run, err
 }
 
-func (s *server) runData(c *gin.Context, name string, lang page.Lang) (page.RunData, error) {
-	d := page.RunData{Node: c.Query("node"), State: c.Query("state"), Filter: c.Query("q"), Now: time.Now()}
+func (s *server) runData(c *gin.Context, name string) (page.RunData, error) {
+	zoom, _ := strconv.Atoi(c.Query("zoom")) // what is no number is no zoom
+	d := page.RunData{Steer: s.Control != nil, Now: time.Now(), Asked: page.RunQuery{Step: value(c, "step"), Node: c.Query("node"),
+		Group: c.Query("group"), State: c.Query("state"), Text: c.Query("q"), Zoom: zoom}}
+	if s.Guide != nil {
+		d.Texts = s.Guide.StepText
+	}
 	l, err := s.looked(c, name)
 	if err != nil {
 		return d, err
@@ -101,26 +113,48 @@ func (s *server) runData(c *gin.Context, name string, lang page.Lang) (page.RunD
 	if d.Run, err = s.runOf(c, l.rack); err != nil {
 		return d, err
 	}
-	if d.Steps, err = s.Runs.Steps(c, d.Run.ID); err != nil {
+	d.Latest = l.progress != nil && l.progress.Run.ID == d.Run.ID
+	if d.Latest { // the frame shows the same moment
+		d.Run, d.Steps = l.progress.Run, l.steps
+	} else if d.Steps, err = s.Runs.Steps(c, d.Run.ID); err != nil {
 		return d, err
 	}
-	if d.Expected, err = s.expected(c, d.Rack.ID, d.Run.ID); err != nil {
+	if d.Expected, err = s.expected(c, d.Run.RackID, d.Run.ID); err != nil {
 		return d, err
 	}
-	key := value(c, "step")
+	key := d.Asked.Step
 	if key == "" {
-		return d, nil
+		if key = page.InHand(d.Run, d.Steps); key == "" {
+			return d, nil
+		}
 	}
-	step, err := s.Runs.Step(c, d.Run.ID, key)
-	if err != nil {
-		return d, err
+	i := slices.IndexFunc(d.Steps, func(s inventory.Step) bool { return s.Key == key })
+	if i < 0 {
+		return d, inventory.Errorf(inventory.NotFound, "run %d has no step %q: see its list of steps", d.Run.ID, key)
 	}
-	d.Step = &step
-	if s.Guide != nil {
-		title, why, source := s.Guide.StepText(key, string(lang))
-		d.Guide = page.StepText{Title: page.Both(title), Why: page.Both(why), Source: page.Both(source)}
-	}
+	d.Step = &d.Steps[i]
 	return d, nil
+}
+
+// reportFile gives a run's report to be kept.
+func (s *server) reportFile(c *gin.Context) {
+	rack, err := s.Racks.Rack(c, c.Param("rack"))
+	if err != nil {
+		s.problem(c, page.Frame{}, err)
+		return
+	}
+	run, err := s.runOf(c, rack)
+	if err != nil {
+		s.problem(c, page.Frame{}, err)
+		return
+	}
+	report, err := s.Installer.RunReport(c, run.ID)
+	if err != nil {
+		s.problem(c, page.Frame{}, err)
+		return
+	}
+	c.Header("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": "report-" + rack.Name + "-" + c.Param("id") + ".json"}))
+	c.IndentedJSON(http.StatusOK, report)
 }
 
 func (s *server) stopAction(c *gin.Context) {
@@ -131,9 +165,15 @@ func (s *server) keepGoingAction(c *gin.Context) {
 	s.steer(c, func() (inventory.Run, error) { return s.Control.KeepGoing(c, c.Param("rack")) })
 }
 
+// noControl is the error where the appliance was made without a Control.
+var noControl = inventory.Errorf(inventory.Unavailable, "this appliance cannot steer runs")
+
 // steer does something to the rack's latest run and leads to it.
 func (s *server) steer(c *gin.Context, do func() (inventory.Run, error)) {
-	run, err := do()
+	run, err := inventory.Run{}, error(noControl)
+	if s.Control != nil {
+		run, err = do()
+	}
 	if err != nil {
 		s.rackPage(c, errorOf(err).status, err.Error())
 		return
@@ -162,7 +202,11 @@ func (s *server) steerStep(c *gin.Context, do func(run uint, key string) (invent
 		s.problem(c, page.Frame{}, err)
 		return
 	}
-	if _, err := do(run.ID, c.PostForm("step")); err != nil {
+	err = error(noControl)
+	if s.Control != nil {
+		_, err = do(run.ID, c.PostForm("step"))
+	}
+	if err != nil {
 		s.runPage(c, errorOf(err).status, err.Error())
 		return
 	}

@@ -86,6 +86,7 @@ type appliance struct {
 	hub    *console.Hub
 	works  *images.Works
 	about  web.About
+	guide  *guide.Guide
 	api    net.Listener
 	certs  *certificates
 
@@ -126,6 +127,7 @@ func (a *appliance) wire(ctx context.Context, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	a.guide = g
 	handout := installer.Handout{Dir: o.state}
 	a.engine = installer.New(installer.Config{
 		Store: a.store, Guide: g, Images: a.images, BMCs: a.newBMC, Cloud: a.cloudOf,
@@ -197,7 +199,7 @@ func (a *appliance) run(ctx context.Context) error {
 
 func (a *appliance) apiHandler() http.Handler {
 	return web.NewAPI(web.Config{Racks: a.store, Runs: a.store, Events: a.store, Installer: a.engine, Power: a.engine, Access: a.store,
-		Consoles: a.hub, Cloud: a.engine, Calls: a.engine, Sensors: a.engine, Control: a.engine, Images: a.works, About: a.about})
+		Consoles: a.hub, Cloud: a.engine, Calls: a.engine, Sensors: a.engine, Control: a.engine, Images: a.works, About: a.about, Guide: stepTexts{a.guide}})
 }
 
 // racks starts the wire side of each rack as it appears in the inventory.
@@ -256,4 +258,15 @@ func addressOf(r inventory.Rack) netip.Addr {
 		return netip.Addr{}
 	}
 	return p.Addr()
+}
+
+// stepTexts tells what each step of a run is for: the phases' texts are the
+// engine's, the others the guide's.
+type stepTexts struct{ g *guide.Guide }
+
+func (t stepTexts) StepText(key string) inventory.StepText {
+	if text := installer.PhaseText(key); text.Title.EN != "" {
+		return text
+	}
+	return t.g.StepText(key)
 }

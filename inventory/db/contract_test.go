@@ -24,6 +24,7 @@ func contract(t *testing.T, open func(t testing.TB) *Store) {
 		"image":                    imageRoundTrip,
 		"run":                      runs,
 		"latest runs":              latestRuns,
+		"count steps":              countSteps,
 		"one active run":           oneActiveRun,
 		"step round trip":          stepRoundTrip,
 		"step update undone":       stepUndone,

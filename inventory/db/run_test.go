@@ -74,6 +74,20 @@ func latestRuns(t *testing.T, s *Store) {
 	same(t, "an older install that ended last", ok(s.LatestRun(ctx, rack.ID)).ID, install.ID)
 }
 
+// countSteps: each run of the rack and no other's.
+func countSteps(t *testing.T, s *Store) {
+	ctx := t.Context()
+	rack := withDemo(t, s)
+	same(t, "no run", len(ok(s.CountSteps(ctx, rack.ID))), 0)
+	run := inventory.Run{RackID: rack.ID}
+	must(t, s.CreateRun(ctx, &run, steps(3)))
+	for i, st := range []inventory.StepState{inventory.StepDone, inventory.StepSkipped} {
+		ok(s.UpdateStep(ctx, run.ID, steps(3)[i].Key, func(s *inventory.Step) error { s.State = st; return nil }))
+	}
+	same(t, "counts", ok(s.CountSteps(ctx, rack.ID)), map[uint]inventory.StepCount{run.ID: {Done: 2, Total: 3}})
+	same(t, "another rack", len(ok(s.CountSteps(ctx, rack.ID+1))), 0)
+}
+
 func oneActiveRun(t *testing.T, s *Store) {
 	ctx := t.Context()
 	rack := withDemo(t, s)

@@ -18,6 +18,25 @@ func (s *Store) Steps(ctx context.Context, runID uint) ([]inventory.Step, error)
 	return steps, nil
 }
 
+// CountSteps says of each of a rack's runs how many steps it has, and how many
+// are done or skipped.
+func (s *Store) CountSteps(ctx context.Context, rackID uint) (map[uint]inventory.StepCount, error) {
+	var rows []struct {
+		RunID uint
+		inventory.StepCount
+	}
+	err := s.read(ctx).Table("steps").Joins("JOIN runs ON runs.id = steps.run_id").Where("runs.rack_id = ?", rackID).
+		Select("steps.run_id, COUNT(*) AS total, SUM(steps.state IN ('done', 'skipped')) AS done").Group("steps.run_id").Scan(&rows).Error
+	if err != nil {
+		return nil, fail(err, "counting the steps of a rack's runs")
+	}
+	out := make(map[uint]inventory.StepCount, len(rows))
+	for _, r := range rows {
+		out[r.RunID] = r.StepCount
+	}
+	return out, nil
+}
+
 // Step returns a step of a run by its key, or NotFound.
 func (s *Store) Step(ctx context.Context, runID uint, key string) (inventory.Step, error) {
 	return takeStep(s.read(ctx), runID, key)

@@ -30,17 +30,11 @@ func funcs(l Lang) template.FuncMap {
 			return stepWords[s].In(l)
 		},
 		"stepclass": stepClass,
-		"states": func() []inventory.StepState {
-			return []inventory.StepState{inventory.StepFailed, inventory.StepRunning, inventory.StepReady, inventory.StepPending, inventory.StepDone, inventory.StepSkipped}
-		},
-		"runlamp": runLamp,
-		"runkind": func(k inventory.RunKind) Text { return runKinds[k] },
+		"runkind":   func(k inventory.RunKind) Text { return runKinds[k] },
 		"short": func(key string) string { // without its node
 			_, rest, _ := strings.Cut(key, "/")
 			return rest
 		},
-		"plus":  func(a, b float64) float64 { return a + b },
-		"minus": func(a, b float64) float64 { return a - b },
 		"lamp":  func(s inventory.NodeState) Lamp { return LampOf(s) },
 		"role":  func(r inventory.Role) RoleSign { return RoleOf(r) },
 		"clock": progress.Clock,

@@ -137,35 +137,6 @@ func TestLangOf(t *testing.T) {
 	}
 }
 
-func TestRunPage(t *testing.T) {
-	all := webtest.Steps()
-	data := func(d page.RackData, state inventory.RunState, ended float64, step int) page.RunData {
-		r := page.RunData{Rack: d.Rack, Run: run(state, ended), Steps: d.Steps, Now: *webtest.At(20)}
-		r.Run.Kind, r.Run.PlanHash = inventory.RunInstall, "5a9d41aafe03c1d2"
-		if step >= 0 {
-			s := d.Steps[step]
-			r.Step = &s
-		}
-		return r
-	}
-	active := data(atWork(20), inventory.RunActive, 0, 4)
-	active.Expected = progress.Expected(all)
-	active.Guide = page.StepText{Title: page.Both("Create Keystone's tables"), Why: page.Both("The tables come first."), Source: page.Both("install guide")}
-	bad := data(failed(), inventory.RunFailed, 20, 4)
-	bad.Run.Reason = "controller-1/identity/keystone.sync: it failed"
-	done := data(page.RackData{Rack: webtest.Rack("demo"), Steps: all}, inventory.RunDone, 80, 3)
-	done.Step.Changed, done.Step.Diff = true, "--- a\n+++ b\n@@ -1 +1 @@\n-old\n+new <b>\n same\n"
-	one := data(page.RackData{Rack: webtest.Rack("demo"), Steps: all}, inventory.RunDone, 80, -1)
-	one.Node, one.State, one.Filter = "controller-1", "done", "keystone"
-	for name, d := range map[string]page.RunData{"run-active": active, "run-failed": bad, "run-done": done, "run-node": one} {
-		t.Run(name, func(t *testing.T) {
-			golden(t, name, "run", page.Frame{URL: "/racks/demo/runs/2", Title: page.Both("Run 2"), Section: "runs", Rack: "demo", Racks: []string{"demo"}, Who: "ann", Role: "operator"}, page.RunPage(d))
-		})
-	}
-	golden(t, "runs", "runs", page.Frame{URL: "/racks/demo/runs", Section: "runs", Rack: "demo", Who: "ann", Role: "viewer"}, page.RunsView{Rack: "demo", Runs: []inventory.Run{active.Run, bad.Run, done.Run}, Now: *webtest.At(20)})
-	golden(t, "runs-none", "runs", page.Frame{URL: "/racks/demo/runs", Section: "runs", Rack: "demo"}, page.RunsView{Rack: "demo"})
-}
-
 func TestSummaryPage(t *testing.T) {
 	rep := inventory.Report{Rack: "demo", Run: run(inventory.RunDone, 80), TotalSeconds: 80, Cloud: webtest.Cloud,
 		Proof:  []inventory.ProofResult{{Check: "The server answers ping", State: inventory.StepDone, Summary: "5 of 5, 2.1 ms"}, {Check: "A volume", State: inventory.StepFailed, Summary: "it was not attached"}},

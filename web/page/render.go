@@ -26,7 +26,7 @@ var pages = map[Lang]map[string]*template.Template{EN: parse(EN), JA: parse(JA)}
 // parse reads templates/layout.html and parts, and with them each page. A page
 // defines "content"; one that defines "bare" too stands without frame.
 func parse(l Lang) map[string]*template.Template {
-	base := template.Must(template.New("layout.html").Funcs(funcs(l)).ParseFS(templateFiles, "templates/layout.html", "templates/part-*.html"))
+	base := template.Must(template.New("layout.html").Funcs(funcs(l)).Funcs(runFuncs(l)).ParseFS(templateFiles, "templates/layout.html", "templates/part-*.html"))
 	files, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic(err)

@@ -1,8 +1,6 @@
 package page
 
 import (
-	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -11,279 +9,207 @@ import (
 	"sandai/web/progress"
 )
 
-// RunsView is the list of a rack's runs, newest first.
-type RunsView struct {
-	Rack string
-	Runs []inventory.Run
-	Now  time.Time
-}
-
-// Took is how long a run took, or has taken so far, in seconds.
-func (v RunsView) Took(r inventory.Run) float64 {
-	if r.Ended != nil {
-		return r.Ended.Sub(r.Created).Seconds()
-	}
-	return v.Now.Sub(r.Created).Seconds()
-}
-
 // RunData is what a run's page is drawn from.
 type RunData struct {
 	Rack     inventory.Rack
 	Run      inventory.Run
-	Steps    []inventory.Step
-	Expected map[string]float64 // seconds by step key, nil on a first run
-	Step     *inventory.Step    // the open one, whole
-	Guide    StepText           // of the open step
-	Node     string             // only this node's steps, each drawn by itself; "" for all
-	State    string             // only steps in this state, or "changed"
-	Filter   string
+	Steps    []inventory.Step   // in plan order
+	Expected map[string]float64 // seconds by key, from the rack's last good run; nil where there is none
+	Texts    func(key string) inventory.StepText
+	Step     *inventory.Step // the chosen one, with its outputs; nil for none
+	Asked    RunQuery
+	Latest   bool   // the run is the rack's latest, so it can be steered
+	Steer    bool   // the appliance can retry, skip and stop
+	Why      string // what was typed as the reason of a skip
 	Now      time.Time
 }
 
-// StepText is what the guide says of a step; what it does not know is empty.
-type StepText struct {
-	Title, Why, Source Text
+// RunQuery is what the page's URL asks for.
+type RunQuery struct {
+	Step, Node, Group, State, Text string
+	Zoom                           int // how many times as wide as the window the drawing is: 1, 2, 4 or 8
 }
 
-// RunView is a run's page: the timeline, the steps, and the open step.
+// RunView is a run's page: while it goes on, and its report afterwards.
 type RunView struct {
-	Rack     string
-	Run      inventory.Run
-	Took     float64
-	Drawing  Drawing
+	Rack string
+	RunRow
+	Asked    RunQuery
+	Draw     Drawing
+	Path     PathView
+	Rows     []StepRow
+	Hidden   int // rows that are not shown: narrow the filter
+	Left     int // rows that the filter leaves out
 	Nodes    []string
-	Steps    []StepRow
-	Shown    int
+	Groups   []string
+	States   []string
+	Zooms    []int
 	Step     *StepView
-	Node     string
-	State    string
-	Filter   string
-	Critical []string
+	Estimate bool // times of an earlier run are known
+	Resume   bool // it failed or was stopped, and can go on
+	Steer    bool
+	Latest   bool
 }
 
-// StepRow is a step in the list.
-type StepRow struct {
-	inventory.Step
-	Seconds  float64
-	Expected float64
-	Critical bool
-}
+// mostRows is how many steps the table shows.
+const mostRows = 400
 
-// StepView is the open step.
-type StepView struct {
-	StepRow
-	Guide    StepText
-	Diff     []DiffLine
-	Waiters  []string // steps that need it
-	CanRetry bool
-	CanSkip  bool
+// PathView sums the critical path up.
+type PathView struct {
+	Steps   int
+	Hand    float64 // seconds in hand
+	Waiting float64 // seconds until the next was taken up
+	Longest []StepRow
 }
-
-// DiffLine is a line of a unified diff with its class: "add", "del", "hunk" or "".
-type DiffLine struct{ Class, Text string }
 
 // RunPage makes the view. It is pure.
 func RunPage(d RunData) RunView {
-	v := RunView{Rack: d.Rack.Name, Run: d.Run, Node: d.Node, State: d.State, Filter: d.Filter}
-	end := d.Now
+	count := inventory.StepCount{Total: len(d.Steps)}
+	now := d.Now
 	if d.Run.Ended != nil {
-		end = *d.Run.Ended
+		now = *d.Run.Ended
 	}
-	v.Took = end.Sub(d.Run.Created).Seconds()
-	v.Critical = progress.CriticalPath(d.Steps)
-	v.Drawing = draw(progress.TimelineOf(d.Run, d.Steps, d.Expected, d.Node, d.Now), d)
 	for _, s := range d.Steps {
-		if s.Node != "" && !slices.Contains(v.Nodes, s.Node) {
-			v.Nodes = append(v.Nodes, s.Node)
-		}
-		row := StepRow{Step: s, Seconds: progress.Seconds(s, d.Now), Expected: d.Expected[s.Key], Critical: slices.Contains(v.Critical, s.Key)}
-		if stepMatches(s, d) {
-			v.Steps = append(v.Steps, row)
-		}
-		if d.Step != nil && s.Key == d.Step.Key {
-			row.Step = *d.Step
-			v.Step = stepView(row, d)
+		if s.State == inventory.StepDone || s.State == inventory.StepSkipped {
+			count.Done++
 		}
 	}
-	v.Shown = len(v.Steps)
+	v := RunView{Rack: d.Rack.Name, RunRow: runRow(d.Run, count, d.Now), Asked: d.Asked, Zooms: []int{1, 2, 4, 8}, States: runFilters,
+		Estimate: d.Expected != nil, Latest: d.Latest, Steer: d.Steer,
+		Resume: d.Latest && (d.Run.State == inventory.RunFailed || d.Run.State == inventory.RunStopped)}
+	if !slices.Contains(v.Zooms, v.Asked.Zoom) {
+		v.Asked.Zoom = 1
+	}
+	expected := d.Expected
+	if d.Run.State != inventory.RunActive {
+		expected = nil // what has ended has no future
+	}
+	slots := progress.Schedule(d.Steps, expected, now)
+	var nodes []string
+	for _, n := range d.Rack.Nodes {
+		nodes = append(nodes, n.Name)
+	}
+	for _, s := range d.Steps { // one that the rack has no more
+		if s.Node != "" && !slices.Contains(nodes, s.Node) {
+			nodes = append(nodes, s.Node)
+		}
+	}
+	v.Draw = draw(d, v, progress.Draw(d.Run, nodes, slots, d.Asked.Node, now))
+	v.Path = pathOf(d, slots)
+	v.table(d, now)
+	if d.Step != nil {
+		s := stepView(d, now)
+		v.Step = &s
+	}
 	return v
 }
 
-func stepMatches(s inventory.Step, d RunData) bool {
-	if d.Node != "" && s.Node != d.Node {
+func pathOf(d RunData, slots []progress.Slot) PathView {
+	var p PathView
+	index := map[string]*progress.Slot{}
+	for i := range slots {
+		index[slots[i].Step.Key] = &slots[i]
+	}
+	var before time.Time
+	for _, k := range progress.CriticalPath(slots) {
+		s := index[k]
+		p.Steps++
+		p.Hand += s.End().Sub(s.Start()).Seconds()
+		if !before.IsZero() {
+			p.Waiting += max(0, s.Start().Sub(before).Seconds())
+		}
+		before = s.End()
+		p.Longest = append(p.Longest, StepRow{Step: s.Step, Title: titleOf(d, s.Step), Seconds: s.End().Sub(s.Start()).Seconds()})
+	}
+	slices.SortStableFunc(p.Longest, func(a, b StepRow) int {
+		switch {
+		case a.Seconds > b.Seconds:
+			return -1
+		case a.Seconds < b.Seconds:
+			return 1
+		}
+		return 0
+	})
+	p.Longest = p.Longest[:min(10, len(p.Longest))]
+	return p
+}
+
+// titleOf is a step's title: in English as the run has it, in Japanese as the
+// guide has it today.
+func titleOf(d RunData, s inventory.Step) Text {
+	t := Text{EN: s.Title}
+	if d.Texts != nil {
+		t.JA = d.Texts(s.Key).Title.JA
+	}
+	return t
+}
+
+// runFilters are the states that the table may be narrowed to.
+var runFilters = []string{"failed", "running", "pending", "changed", "skipped", "done"}
+
+var filterWords = map[string]Text{
+	"failed": {"failed", "失敗"}, "running": {"in hand", "実行中"}, "pending": {"to come", "未実行"}, "changed": {"changed something", "変更あり"},
+	"skipped": {"skipped", "省略"}, "done": {"done", "完了"},
+}
+
+// StepRow is a step in the table.
+type StepRow struct {
+	inventory.Step
+	Title    Text
+	Seconds  float64
+	Expected float64
+	Chosen   bool
+	Began    bool
+}
+
+func (q RunQuery) wants(s inventory.Step, title Text) bool {
+	if q.Node != "" && progress.LaneName(s.Node) != q.Node || q.Group != "" && progress.GroupOf(s.Chapter) != q.Group {
 		return false
 	}
-	switch {
-	case d.State == "":
-	case d.State == "changed":
+	switch q.State {
+	case "running":
+		if s.State != inventory.StepRunning && s.State != inventory.StepReady {
+			return false
+		}
+	case "changed":
 		if !s.Changed {
 			return false
 		}
-	case d.State != string(s.State):
-		return false
+	case "failed", "pending", "skipped", "done":
+		if string(s.State) != q.State {
+			return false
+		}
 	}
-	return strings.Contains(strings.ToLower(s.Key+" "+s.Title), strings.ToLower(d.Filter))
+	all := strings.ToLower(s.Key + " " + title.EN + " " + title.JA + " " + s.Kind)
+	for _, w := range strings.Fields(strings.ToLower(q.Text)) {
+		if !strings.Contains(all, w) {
+			return false
+		}
+	}
+	return true
 }
 
-func stepView(row StepRow, d RunData) *StepView {
-	v := &StepView{StepRow: row, Guide: d.Guide}
+func (v *RunView) table(d RunData, now time.Time) {
 	for _, s := range d.Steps {
-		if slices.Contains(s.Needs, row.Key) {
-			v.Waiters = append(v.Waiters, s.Key)
+		if n := progress.LaneName(s.Node); !slices.Contains(v.Nodes, n) {
+			v.Nodes = append(v.Nodes, n)
 		}
-	}
-	if row.Diff != "" {
-		for l := range strings.Lines(row.Diff) {
-			v.Diff = append(v.Diff, diffLine(strings.TrimRight(l, "\n")))
+		if g := progress.GroupOf(s.Chapter); !slices.Contains(v.Groups, g) {
+			v.Groups = append(v.Groups, g)
 		}
-	}
-	v.CanRetry = row.State == inventory.StepFailed
-	v.CanSkip = row.State == inventory.StepFailed || row.State == inventory.StepPending
-	return v
-}
-
-func diffLine(l string) DiffLine {
-	switch {
-	case strings.HasPrefix(l, "@@"), strings.HasPrefix(l, "---"), strings.HasPrefix(l, "+++"):
-		return DiffLine{"hunk", l}
-	case strings.HasPrefix(l, "+"):
-		return DiffLine{"add", l}
-	case strings.HasPrefix(l, "-"):
-		return DiffLine{"del", l}
-	}
-	return DiffLine{"", l}
-}
-
-// Drawing is the timeline in the units of its SVG.
-type Drawing struct {
-	Width, Height int
-	Lanes         []LaneShape
-	Ticks         []Tick
-	Links         []LinkShape
-	Now           float64 // 0 where the run has ended
-	First         bool    // under way and nothing is known of what is to come
-}
-
-// LaneShape is a lane with its blocks.
-type LaneShape struct {
-	Node   string
-	Y, H   int
-	Role   RoleSign
-	Blocks []BlockShape
-}
-
-// BlockShape is a block: a link to its step.
-type BlockShape struct {
-	progress.Block
-	X, W  float64
-	Y, H  int
-	Label string // what fits into it
-	Class string
-	Took  float64
-}
-
-// LinkShape is a barrier: the waiting, hatched, and the line from lane to lane.
-type LinkShape struct {
-	progress.Barrier
-	X, W   float64
-	WaitY  int
-	Y1, Y2 int
-}
-
-// Tick is a mark of the time axis.
-type Tick struct {
-	X    float64
-	Text string
-}
-
-const (
-	drawWidth = 1400
-	laneLeft  = 112
-	rowHeight = 20
-	laneGap   = 12
-	axisTop   = 24
-	letter    = 7.2 // of a label, on average
-)
-
-func draw(t progress.Timeline, d RunData) Drawing {
-	g := Drawing{Width: drawWidth, First: d.Run.State == inventory.RunActive && !t.Guessed}
-	total := max(t.End, t.Now, 1)
-	x := func(sec float64) float64 {
-		return math.Round((laneLeft+sec/total*(drawWidth-laneLeft-8))*10) / 10
-	}
-	if d.Run.State == inventory.RunActive {
-		g.Now = x(t.Now)
-	}
-	y := axisTop
-	middle := map[string]int{}
-	for _, l := range t.Lanes {
-		s := LaneShape{Node: l.Node, Y: y, H: l.Rows*rowHeight + 4, Role: roleIn(d.Rack, l.Node)}
-		middle[l.Node] = y + s.H/2
-		for _, b := range l.Blocks {
-			shape := BlockShape{Block: b, X: x(b.From), Y: y + 2 + b.Row*rowHeight, H: rowHeight - 3, Class: blockClass(b), Took: b.To - b.From}
-			shape.W = math.Round(max(2, x(b.To)-shape.X)*10) / 10
-			if shape.W > float64(len(b.Name))*letter+6 {
-				shape.Label = b.Name
+		title := titleOf(d, s)
+		switch {
+		case !d.Asked.wants(s, title):
+			v.Left++
+		case len(v.Rows) == mostRows:
+			v.Hidden++
+		default:
+			r := StepRow{Step: s, Title: title, Expected: d.Expected[s.Key], Began: s.State != inventory.StepPending && (s.StartedAt != nil || s.ReadyAt != nil)}
+			if r.Began {
+				r.Seconds = progress.Seconds(s, now)
 			}
-			s.Blocks = append(s.Blocks, shape)
-		}
-		g.Lanes = append(g.Lanes, s)
-		y += s.H + laneGap
-	}
-	g.Height = y
-	for _, b := range t.Barriers {
-		from, to := x(b.Since), x(b.At)
-		g.Links = append(g.Links, LinkShape{Barrier: b, X: from, W: max(1, to-from), WaitY: middle[b.ToNode] - 3, Y1: middle[b.FromNode], Y2: middle[b.ToNode]})
-	}
-	step := tickStep(total)
-	for s := 0.0; s <= total; s += step {
-		g.Ticks = append(g.Ticks, Tick{x(s), progress.Clock(s)})
-	}
-	return g
-}
-
-// tickStep is the shortest of the usual lengths that leaves at most twelve marks.
-func tickStep(total float64) float64 {
-	for _, s := range []float64{1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600} {
-		if total/s <= 12 {
-			return s
+			r.Chosen = d.Step != nil && d.Step.Key == s.Key
+			v.Rows = append(v.Rows, r)
 		}
 	}
-	return 7200
-}
-
-func blockClass(b progress.Block) string {
-	c := map[inventory.StepState]string{inventory.StepDone: "done", inventory.StepFailed: "bad", inventory.StepRunning: "busy"}[b.State]
-	if b.Future {
-		c = "ahead"
-	}
-	if b.Critical {
-		c += " critical"
-	}
-	return strings.TrimSpace(c)
-}
-
-func roleIn(r inventory.Rack, node string) RoleSign {
-	for _, n := range r.Nodes {
-		if n.Name == node {
-			return RoleOf(n.Role)
-		}
-	}
-	return RoleSign{Class: "quiet"}
-}
-
-// Describe tells a block to who cannot see it.
-func (b BlockShape) Describe(l Lang, node string) string {
-	if node == "" {
-		node = Text{"the whole rack", "ラック全体"}.In(l)
-	}
-	state := stepWords[b.State]
-	if b.Future {
-		state = Text{"expected", "予定"}
-	}
-	s := fmt.Sprintf("%s, %s, %s, %s", node, b.Name, state.In(l), Span(b.Took).In(l))
-	if b.Critical {
-		s += Text{", on the critical path", "、クリティカルパス上"}.In(l)
-	}
-	return s
 }

@@ -47,10 +47,11 @@ type StepNow struct {
 }
 
 // Expected returns how long each step of an earlier run took, in seconds by key.
+// What was left out took no time that says anything.
 func Expected(steps []inventory.Step) map[string]float64 {
 	out := map[string]float64{}
 	for _, s := range steps {
-		if s.StartedAt != nil && s.EndedAt != nil {
+		if s.State == inventory.StepDone && s.StartedAt != nil && s.EndedAt != nil {
 			out[s.Key] = s.EndedAt.Sub(*s.StartedAt).Seconds()
 		}
 	}
@@ -83,7 +84,7 @@ func Of(r inventory.Rack, run inventory.Run, steps []inventory.Step, expected ma
 		}
 	}
 	if expected != nil {
-		left := longest(steps, expected, now)
+		left := remaining(Schedule(steps, expected, now), now)
 		p.Remaining = &left
 	}
 	return p
@@ -146,39 +147,13 @@ func Seconds(s inventory.Step, now time.Time) float64 {
 	return max(0, now.Sub(*from).Seconds())
 }
 
-// longest returns the seconds of the longest chain of unfinished steps.
-func longest(steps []inventory.Step, expected map[string]float64, now time.Time) float64 {
-	byKey := map[string]inventory.Step{}
-	for _, s := range steps {
-		byKey[s.Key] = s
+// remaining is how many seconds lie between now and the end of the last step.
+func remaining(slots []Slot, now time.Time) float64 {
+	end := now
+	for i := range slots {
+		end = later(end, slots[i].End())
 	}
-	known := map[string]float64{}
-	var finish func(key string) float64
-	finish = func(key string) float64 {
-		if f, ok := known[key]; ok {
-			return f
-		}
-		known[key] = 0 // ends a circle, which a plan never has
-		s, ok := byKey[key]
-		if !ok || s.Ended() {
-			return 0
-		}
-		var start float64
-		for _, k := range s.Needs {
-			start = max(start, finish(k))
-		}
-		left := expected[key]
-		if s.State == inventory.StepRunning {
-			left = max(0, left-Seconds(s, now))
-		}
-		known[key] = start + left
-		return known[key]
-	}
-	var most float64
-	for _, s := range steps {
-		most = max(most, finish(s.Key))
-	}
-	return most
+	return end.Sub(now).Seconds()
 }
 
 // ShortStep is a step's name within its node and chapter, "keystone.conf"; a

@@ -1,282 +1,331 @@
 package progress
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 	"time"
 
 	"sandai/inventory"
 )
 
-// Timeline is a run as it is drawn: a lane a node, times in seconds since the run
-// was made.
+// Timeline is a run as it is drawn: a lane a node and one for the whole rack,
+// blocks to scale of time, and what one lane waited for in another.
 type Timeline struct {
+	From, To time.Time // of all that is drawn
+	Now      time.Time // where the future begins; not before To of a run that has ended
 	Lanes    []Lane
-	Barriers []Barrier
-	Now      float64 // where the drawing's now is; the end of a run that ended
-	End      float64 // of the last block, expected ones too
-	// Guessed: what is still to come has a length, from the rack's last good run.
-	Guessed bool
+	Links    []Link
+	Path     []string // keys, see CriticalPath
+	Pauses   []Stretch
+	// Open counts the steps that are neither done nor skipped and of which no
+	// time can be told.
+	Open int
 }
 
-// Lane is a node's part; "" is the whole rack's.
+// Stretch is a piece of time.
+type Stretch struct{ From, To time.Time }
+
+// Lane is one node's, or the whole rack's with Node "".
 type Lane struct {
-	Node   string
-	Rows   int // blocks side by side: chapters do not wait for each other
-	Blocks []Block
+	Node        string
+	Done, Total int
+	Rows        int // that its blocks take
+	Blocks      []Block
+	Waits       []Stretch // when nothing was in hand, because of another lane
+	Open        int       // its steps of which no time can be told
 }
 
-// Block is a phase or chapter on one node, or one step where a node is looked at
-// alone.
+// Block is what is drawn as one: a chapter or a group of phases, of an opened
+// lane a single step.
 type Block struct {
-	Key      string // of its first step that is not done, else of its last
-	Name     string
-	State    inventory.StepState
-	Row      int
-	From, To float64
-	Steps    int
-	Done     int
-	Critical bool // on the critical path
-	Future   bool // not begun: From and To are expected
+	Group  string
+	Slots  []Slot // in the order of their begin, each with a time
+	Row    int
+	From   time.Time
+	To     time.Time
+	State  inventory.StepState
+	Waits  []Stretch // within it, because of another lane
+	Single bool      // it is one step of an opened lane
 }
 
-// Barrier is a step that had to wait for another node's.
-type Barrier struct {
-	FromNode, ToNode string
-	Need, Key        string
-	Since, At        float64 // the waiting: from when its own node was ready for it to when it could begin
-	Critical         bool
+// Link says that a step waited for one in another lane or block.
+type Link struct {
+	From, To string // keys; From ended at At, and let To begin
+	At       time.Time
+	Critical bool
 }
 
-// barrierFloor is the shortest waiting, in seconds, that is drawn.
-const barrierFloor = 1.0
+// Groups of phases that are drawn as one block: most take less than a blink.
+const (
+	GroupPower = "power-on"
+	GroupNet   = "network-boot"
+	GroupDisk  = "disk"
+	GroupFirst = "first-boot"
+)
 
-// TimelineOf makes the drawing of a run. It is pure. Where zoom names a node, the
-// blocks of its lane are its steps, and other lanes are left out.
-func TimelineOf(run inventory.Run, steps []inventory.Step, expected map[string]float64, zoom string, now time.Time) Timeline {
-	end := now
+var groups = map[string]string{
+	"power": GroupPower, "firmware": GroupPower,
+	"dhcp": GroupNet, "loader": GroupNet, "kernel": GroupNet, "agent": GroupNet,
+	"inspect": GroupDisk, "wipe": GroupDisk, "write": GroupDisk, "seed": GroupDisk,
+	"handover": GroupFirst, "boot": GroupFirst,
+}
+
+// GroupOf names the block that a step of a chapter or phase is drawn in.
+func GroupOf(chapter string) string {
+	if g, ok := groups[chapter]; ok {
+		return g
+	}
+	return chapter
+}
+
+// leastPause is the shortest time without anything in hand that counts as a
+// pause of the run, as between a failure and its resumption.
+const leastPause = time.Minute
+
+// Draw lays a run out; open names the node whose steps are drawn singly, "rack"
+// for the whole rack's, "" for none. It is pure.
+func Draw(run inventory.Run, nodes []string, slots []Slot, open string, now time.Time) Timeline {
+	t := Timeline{From: run.Created, Now: now, Path: CriticalPath(slots)}
 	if run.Ended != nil {
-		end = *run.Ended
+		t.Now = *run.Ended
 	}
-	t := Timeline{Now: end.Sub(run.Created).Seconds(), Guessed: expected != nil && run.State == inventory.RunActive}
-	when := spans(run, steps, expected, t)
-	critical := map[string]bool{}
-	for _, k := range CriticalPath(steps) {
-		critical[k] = true
+	t.To = t.Now
+	lanes := map[string]*Lane{}
+	for _, n := range append(slices.Clone(nodes), "") {
+		t.Lanes = append(t.Lanes, Lane{Node: n})
 	}
-	lanes := map[string]int{}
-	for _, s := range steps {
-		if zoom != "" && s.Node != zoom {
+	for i := range t.Lanes {
+		lanes[t.Lanes[i].Node] = &t.Lanes[i]
+	}
+	ofLane := map[string][]Slot{}
+	for i := range slots {
+		s := &slots[i]
+		l := lanes[s.Step.Node]
+		if l == nil {
 			continue
 		}
-		i, ok := lanes[s.Node]
-		if !ok {
-			i = len(t.Lanes)
-			lanes[s.Node] = i
-			t.Lanes = append(t.Lanes, Lane{Node: s.Node})
+		l.Total++
+		if settled(s.Step.State) {
+			l.Done++
 		}
-		t.Lanes[i].add(s, when, critical[s.Key], zoom != "")
+		if !s.Known() {
+			if !settled(s.Step.State) {
+				l.Open++
+				t.Open++
+			}
+			continue
+		}
+		if s.Start().Before(t.From) {
+			t.From = s.Start()
+		}
+		t.To = later(t.To, s.End())
+		ofLane[s.Step.Node] = append(ofLane[s.Step.Node], *s)
 	}
-	sort.SliceStable(t.Lanes, func(i, j int) bool { return t.Lanes[i].Node != "" && t.Lanes[j].Node == "" })
-	t.End = t.Now
+	node := nodeOf(slots)
 	for i := range t.Lanes {
-		t.Lanes[i].pack()
-		for _, b := range t.Lanes[i].Blocks {
-			t.End = max(t.End, b.To)
+		l := &t.Lanes[i]
+		list := ofLane[l.Node]
+		slices.SortStableFunc(list, func(a, b Slot) int {
+			return cmp.Or(a.Start().Compare(b.Start()), cmp.Compare(a.Step.Seq, b.Step.Seq))
+		})
+		foreign := func(s *Slot) bool { return s.Holder != "" && node[s.Holder] != s.Step.Node }
+		l.Waits = waits(list, foreign)
+		if w := waiting(*l, list, slots, node, t.Now); run.State == inventory.RunActive && w != nil {
+			l.Waits = append(l.Waits, *w)
+		}
+		if LaneName(l.Node) == open {
+			l.single(list)
+		} else {
+			l.grouped(list, foreign)
 		}
 	}
-	if zoom == "" {
-		t.Barriers = barriers(steps, when, critical)
-	}
+	t.Lanes = slices.DeleteFunc(t.Lanes, func(l Lane) bool { return l.Total == 0 })
+	t.Links = links(slots, t)
+	t.Pauses = pauses(slots, t.From)
 	return t
 }
 
-// span is when a step was, or is expected to be.
-type span struct {
-	from, to float64
-	known    bool
-	future   bool
+// LaneName is how a lane is called in keys and URLs: "rack" for the whole rack's.
+func LaneName(node string) string {
+	if node == "" {
+		return "rack"
+	}
+	return node
 }
 
-// spans gives every step its time; those to come follow what they need, each as
-// long as it was expected.
-func spans(run inventory.Run, steps []inventory.Step, expected map[string]float64, t Timeline) map[string]span {
-	out := map[string]span{}
-	since := func(at *time.Time) float64 { return max(0, at.Sub(run.Created).Seconds()) }
-	for _, s := range steps {
-		from := s.StartedAt
-		if from == nil {
-			from = s.ReadyAt
-		}
-		switch {
-		case from == nil:
-		case s.EndedAt != nil:
-			out[s.Key] = span{from: since(from), to: since(s.EndedAt), known: true}
-		case s.State == inventory.StepRunning || s.State == inventory.StepReady:
-			sp := span{from: since(from), to: t.Now, known: true}
-			if t.Guessed {
-				sp.to = max(t.Now, sp.from+expected[s.Key])
-			}
-			out[s.Key] = sp
-		}
+func nodeOf(slots []Slot) map[string]string {
+	m := make(map[string]string, len(slots))
+	for i := range slots {
+		m[slots[i].Step.Key] = slots[i].Step.Node
 	}
-	if !t.Guessed {
-		return out
-	}
-	byKey := map[string]inventory.Step{}
-	for _, s := range steps {
-		byKey[s.Key] = s
-	}
-	var place func(key string) float64
-	place = func(key string) float64 {
-		if sp, ok := out[key]; ok {
-			return sp.to
+	return m
+}
+
+// waits finds the times between steps, sorted by their begin, in which none was
+// in hand because the next waited for another lane.
+func waits(list []Slot, foreign func(*Slot) bool) []Stretch {
+	var out []Stretch
+	var end time.Time
+	for i := range list {
+		s := &list[i]
+		if !end.IsZero() && s.Start().Sub(end) > time.Second && foreign(s) {
+			out = append(out, Stretch{end, s.Start()})
 		}
-		s, ok := byKey[key]
-		if !ok || s.Ended() {
-			return 0
-		}
-		out[key] = span{} // ends a circle, which a plan never has
-		from := t.Now
-		for _, n := range s.Needs {
-			from = max(from, place(n))
-		}
-		out[key] = span{from: from, to: from + expected[key], known: true, future: true}
-		return out[key].to
-	}
-	for _, s := range steps {
-		place(s.Key)
+		end = later(end, s.End())
 	}
 	return out
 }
 
-// add puts a step into its lane: into its chapter's block, or into one of its own.
-func (l *Lane) add(s inventory.Step, when map[string]span, critical, single bool) {
-	sp := when[s.Key]
-	name := s.Chapter
-	if single {
-		name = ShortStep(s)
+// waiting is the time since a lane's last step ended, where none is in hand, no
+// time is known of the next, and that one needs another lane's.
+func waiting(l Lane, list []Slot, slots []Slot, node map[string]string, now time.Time) *Stretch {
+	var end time.Time
+	for i := range list {
+		end = later(end, list[i].End())
 	}
-	i := len(l.Blocks)
-	for j := range l.Blocks {
-		if !single && l.Blocks[j].Name == name {
-			i = j
+	if l.Open == 0 || end.IsZero() || now.Sub(end) <= time.Second {
+		return nil
+	}
+	open := map[string]bool{}
+	for i := range slots {
+		open[slots[i].Step.Key] = !settled(slots[i].Step.State)
+	}
+	for i := range slots {
+		s := &slots[i].Step
+		if s.Node == l.Node && open[s.Key] && slices.ContainsFunc(s.Needs, func(k string) bool { return open[k] && node[k] != l.Node }) {
+			return &Stretch{end, now}
 		}
 	}
-	if i == len(l.Blocks) {
-		l.Blocks = append(l.Blocks, Block{Name: name, Key: s.Key, State: s.State, From: -1, Future: true})
-	}
-	b := &l.Blocks[i]
-	b.Steps++
-	if s.State == inventory.StepDone || s.State == inventory.StepSkipped {
-		b.Done++
-	}
-	b.State = joint(b, s.State)
-	if b.Done < b.Steps && (s.State == inventory.StepFailed || s.State == inventory.StepRunning) || b.Done == b.Steps {
-		b.Key = s.Key
-	}
-	b.Critical = b.Critical || critical
-	if !sp.known {
-		return
-	}
-	if b.From < 0 || sp.from < b.From {
-		b.From = sp.from
-	}
-	b.To, b.Future = max(b.To, sp.to), b.Future && sp.future
+	return nil
 }
 
-// joint is a block's state: what is wrong goes before what is in hand.
-func joint(b *Block, s inventory.StepState) inventory.StepState {
+// grouped makes a lane's blocks of chapters, packed into as few rows as do not
+// overlap.
+func (l *Lane) grouped(list []Slot, foreign func(*Slot) bool) {
+	at := map[string]int{}
+	for _, s := range list {
+		g := GroupOf(s.Step.Chapter)
+		i, ok := at[g]
+		if !ok {
+			i = len(l.Blocks)
+			at[g] = i
+			l.Blocks = append(l.Blocks, Block{Group: g, From: s.Start()})
+		}
+		b := &l.Blocks[i]
+		b.Slots = append(b.Slots, s)
+		b.To = later(b.To, s.End())
+	}
+	var free []time.Time // when each row is free
+	for i := range l.Blocks {
+		b := &l.Blocks[i]
+		b.State, b.Waits = stateOf(b.Slots), waits(b.Slots, foreign)
+		b.Row = slices.IndexFunc(free, func(f time.Time) bool { return !f.After(b.From) })
+		if b.Row < 0 {
+			b.Row = len(free)
+			free = append(free, time.Time{})
+		}
+		free[b.Row] = b.To
+	}
+	l.Rows = max(1, len(free))
+}
+
+// single makes a block of each step, a row a chapter.
+func (l *Lane) single(list []Slot) {
+	rows := map[string]int{}
+	for _, s := range list {
+		g := GroupOf(s.Step.Chapter)
+		row, ok := rows[g]
+		if !ok {
+			row = len(rows)
+			rows[g] = row
+		}
+		l.Blocks = append(l.Blocks, Block{Group: g, Slots: []Slot{s}, Row: row, From: s.Start(), To: s.End(), State: s.Step.State, Single: true})
+	}
+	l.Rows = max(1, len(rows))
+}
+
+// stateOf sums the states of a block's steps up: what is wrong or in hand first.
+func stateOf(slots []Slot) inventory.StepState {
+	count := map[inventory.StepState]int{}
+	for i := range slots {
+		count[slots[i].Step.State]++
+	}
+	for _, st := range []inventory.StepState{inventory.StepFailed, inventory.StepRunning, inventory.StepReady} {
+		if count[st] > 0 {
+			return st
+		}
+	}
 	switch {
-	case b.State == inventory.StepFailed || s == inventory.StepFailed:
-		return inventory.StepFailed
-	case b.State == inventory.StepRunning || s == inventory.StepRunning || s == inventory.StepReady:
+	case count[inventory.StepPending] == len(slots):
+		return inventory.StepPending
+	case count[inventory.StepPending] > 0:
 		return inventory.StepRunning
-	case b.Done == b.Steps:
-		return inventory.StepDone
-	case b.Done > 0:
-		return inventory.StepRunning
+	case count[inventory.StepSkipped] == len(slots):
+		return inventory.StepSkipped
 	}
-	return inventory.StepPending
+	return inventory.StepDone
 }
 
-// pack leaves out what has no time yet and gives each block the first row where
-// it overlaps no other.
-func (l *Lane) pack() {
-	var kept []Block
-	for _, b := range l.Blocks {
-		if b.From >= 0 {
-			kept = append(kept, b)
+// links draws the critical path from block to block, and each wait of a lane
+// for another once.
+func links(slots []Slot, t Timeline) []Link {
+	node := nodeOf(slots)
+	index := make(map[string]int, len(slots))
+	for i := range slots {
+		index[slots[i].Step.Key] = i
+	}
+	block := map[string][2]int{}
+	for i, l := range t.Lanes {
+		for j, b := range l.Blocks {
+			for k := range b.Slots {
+				block[b.Slots[k].Step.Key] = [2]int{i, j}
+			}
 		}
 	}
-	sort.SliceStable(kept, func(i, j int) bool { return kept[i].From < kept[j].From })
-	var ends []float64
-	for i := range kept {
-		b := &kept[i]
-		for b.Row = 0; b.Row < len(ends) && ends[b.Row] > b.From; b.Row++ {
-		}
-		if b.Row == len(ends) {
-			ends = append(ends, 0)
-		}
-		ends[b.Row] = b.To
+	onPath := map[string]string{} // key → the one before it
+	for i := 1; i < len(t.Path); i++ {
+		onPath[t.Path[i]] = t.Path[i-1]
 	}
-	l.Blocks, l.Rows = kept, max(1, len(ends))
-}
-
-// barriers finds the steps that waited for another node: their last need was
-// there, and their own node was ready before.
-func barriers(steps []inventory.Step, when map[string]span, critical map[string]bool) []Barrier {
-	node := map[string]string{}
-	for _, s := range steps {
-		node[s.Key] = s.Node
-	}
-	var out []Barrier
-	for _, s := range steps {
-		sp := when[s.Key]
-		if !sp.known || sp.future || len(s.Needs) == 0 {
+	var out []Link
+	seen := map[[2]string]bool{}
+	for i := range slots {
+		s := &slots[i]
+		critical := s.Holder != "" && onPath[s.Step.Key] == s.Holder
+		if !s.Known() || s.Holder == "" || !critical && node[s.Holder] == s.Step.Node {
 			continue
 		}
-		need, own := "", 0.0
-		for _, n := range s.Needs {
-			if need == "" || when[n].to > when[need].to {
-				need = n
-			}
-			if node[n] == s.Node {
-				own = max(own, when[n].to)
-			}
+		from, ok := block[s.Holder]
+		to, ok2 := block[s.Step.Key]
+		pair := [2]string{s.Holder, s.Step.Node}
+		if !ok || !ok2 || from == to || !critical && seen[pair] {
+			continue
 		}
-		if node[need] != s.Node && when[need].known && when[need].to-own >= barrierFloor {
-			out = append(out, Barrier{FromNode: node[need], ToNode: s.Node, Need: need, Key: s.Key, Since: own, At: when[need].to, Critical: critical[s.Key] && critical[need]})
-		}
+		seen[pair] = true
+		out = append(out, Link{From: s.Holder, To: s.Step.Key, At: slots[index[s.Holder]].End(), Critical: critical})
 	}
 	return out
 }
 
-// CriticalPath returns the keys of the chain of needs that ended last, first step
-// first: each is the need that its follower had to wait for longest. It is pure.
-func CriticalPath(steps []inventory.Step) []string {
-	byKey := map[string]inventory.Step{}
-	last := ""
-	for _, s := range steps {
-		if s.EndedAt == nil || s.State == inventory.StepSkipped {
-			continue
-		}
-		byKey[s.Key] = s
-		if last == "" || s.EndedAt.After(*byKey[last].EndedAt) {
-			last = s.Key
+// pauses finds the times in which nothing was in hand anywhere.
+func pauses(slots []Slot, from time.Time) []Stretch {
+	list := make([]*Slot, 0, len(slots))
+	for i := range slots {
+		if slots[i].Known() {
+			list = append(list, &slots[i])
 		}
 	}
-	var path []string
-	seen := map[string]bool{}
-	for k := last; k != "" && !seen[k]; {
-		seen[k] = true
-		path = append([]string{k}, path...)
-		before := ""
-		for _, n := range byKey[k].Needs {
-			if s, ok := byKey[n]; ok && (before == "" || s.EndedAt.After(*byKey[before].EndedAt)) {
-				before = n
-			}
+	slices.SortFunc(list, func(a, b *Slot) int { return a.Start().Compare(b.Start()) })
+	var out []Stretch
+	end := from
+	for _, s := range list {
+		start := s.Start()
+		if s.Step.ReadyAt != nil && s.Began() && s.Step.ReadyAt.Before(start) {
+			start = *s.Step.ReadyAt
 		}
-		k = before
+		if start.Sub(end) > leastPause {
+			out = append(out, Stretch{end, start})
+		}
+		end = later(end, s.End())
 	}
-	return path
+	return out
 }

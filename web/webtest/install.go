@@ -86,8 +86,17 @@ func (m *Memory) Report(ctx context.Context, rack string) (inventory.Report, err
 	if err != nil {
 		return inventory.Report{}, err
 	}
+	return m.RunReport(ctx, run.ID)
+}
+
+// RunReport implements web.Installer.
+func (m *Memory) RunReport(ctx context.Context, id uint) (inventory.Report, error) {
+	run, err := m.Run(ctx, id)
+	if err != nil {
+		return inventory.Report{}, err
+	}
 	steps, err := m.Steps(ctx, run.ID)
-	rep := inventory.Report{Rack: rack, Run: run, Cloud: m.Cloud, Phases: []inventory.PhaseTime{}, Proof: []inventory.ProofResult{}}
+	rep := inventory.Report{Rack: run.Rack, Run: run, Cloud: m.Cloud, Phases: []inventory.PhaseTime{}, Proof: []inventory.ProofResult{}}
 	for _, s := range steps {
 		p := inventory.PhaseTime{Node: s.Node, Phase: s.Chapter, State: s.State, Started: s.StartedAt, Ended: s.EndedAt}
 		if s.StartedAt != nil && s.EndedAt != nil {
