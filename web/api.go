@@ -71,9 +71,13 @@ type Config struct {
 	Calls     Calls
 	Sensors   Sensors
 	Control   Control
-	Guide     Guide
-	Images    Images
-	About     About
+	// Interfaces and Wires are the appliance's own network. Without Wires nothing is
+	// said about it.
+	Interfaces Interfaces
+	Wires      Wires
+	Guide      Guide
+	Images     Images
+	About      About
 }
 
 // About is what the page says of the appliance itself.
@@ -99,6 +103,7 @@ type server struct {
 	lamps   *lamps
 	// previews are those that somebody may be about to confirm.
 	previews shown
+	probes   probes
 }
 
 // NewAPI serves the page and the API to who is signed in (gate). Serve it over
@@ -106,6 +111,7 @@ type server struct {
 func NewAPI(c Config) http.Handler {
 	s := &server{Config: c, gate: newGate(c.Access), changed: newBell()}
 	s.gate.draw = s.turnedAway
+	s.probes.find, s.probes.changed = c.Interfaces, s.changed
 	s.lamps = newLamps(c.Power, s.changed)
 	if c.Images != nil { // tests of other things leave it out
 		c.Images.OnChange(s.changed.ring)

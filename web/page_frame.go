@@ -23,6 +23,7 @@ func (s *server) pages(r *gin.Engine) {
 	s.live(r)
 	s.previewPages(r)
 	s.rolePages(r)
+	s.firstPages(r)
 	s.rackPages(r)
 	s.runPages(r)
 	s.imagePages(r)
@@ -75,6 +76,9 @@ func (s *server) frame(c *gin.Context, section, rack string, title page.Text) (p
 	}
 	if f.Rack == "" {
 		return f, nil
+	}
+	if s.Wires != nil {
+		f.Wire = s.Wires.WireProblem(f.Rack)
 	}
 	l, err := s.looked(c, f.Rack)
 	f.Status = page.StatusOf(l.progress)

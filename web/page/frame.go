@@ -18,6 +18,7 @@ type Frame struct {
 	Role    string // "viewer", "operator", "admin"
 	Status  *Status
 	Problem string // what went wrong with what was just asked for: what, why, what now
+	Wire    string // why the rack's machines are not heard now, "" where they are
 	Search  string // what was searched for
 }
 

@@ -34,6 +34,8 @@ type Memory struct {
 	Cloud inventory.CloudInfo
 	// Cloudy is what it says of the cloud itself, of units and of BMCs.
 	Cloudy Cloudy
+	// Host is what the appliance's own network is like.
+	Host Host
 	// Works is what it says of images.
 	Works Works
 }
