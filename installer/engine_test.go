@@ -384,6 +384,12 @@ func (noImages) Open(context.Context, string) (io.ReadCloser, inventory.Image, e
 
 type sunny struct{}
 
+func (sunny) Watched() (inventory.Journey, bool) { return inventory.Journey{}, false }
+
+func (sunny) Journey(context.Context, inventory.Journey, installer.AskNode) (inventory.Journey, error) {
+	return inventory.Journey{}, nil
+}
+
 func (sunny) Status(context.Context) inventory.CloudStatus {
 	return inventory.CloudStatus{Services: []inventory.ServiceStatus{{Binary: "nova-scheduler", Up: true}}}
 }

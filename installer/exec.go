@@ -141,9 +141,16 @@ func (e *Engine) api(ctx context.Context, run inventory.Run, s inventory.Step) (
 	if err != nil {
 		return outcome{}, err
 	}
-	changed, summary, output, err := e.Cloud(rack, password).Do(ctx, a, func(line string) {
+	cloud := e.Cloud(rack, password)
+	if a.Proof != nil && a.Proof.Check == checkJourney {
+		return e.collect(ctx, rack, run, cloud)
+	}
+	changed, summary, output, err := cloud.Do(ctx, a, func(line string) {
 		e.log.Info(line, "run", run.ID, "step", s.Key)
 	})
+	if err == nil && changed && a.Proof != nil && a.Proof.Check == checkServers {
+		err = e.keepWatched(ctx, run, cloud)
+	}
 	return outcome{changed: changed, summary: summary, output: output}, err
 }
 

@@ -69,7 +69,15 @@ type Cloud interface {
 	Do(ctx context.Context, a kind.API, progress func(string)) (changed bool, summary, output string, err error)
 	// Status asks how the cloud fares; what cannot be asked is in its Errors.
 	Status(ctx context.Context) inventory.CloudStatus
+	// Watched is what the proof saw of the server that it made last, false where
+	// it made none; Journey completes it from the API and from nodes' logs, which
+	// ask reads.
+	Watched() (inventory.Journey, bool)
+	Journey(ctx context.Context, known inventory.Journey, ask AskNode) (inventory.Journey, error)
 }
+
+// AskNode puts a call to a node's agent; the answer has the rack's secrets masked.
+type AskNode func(ctx context.Context, node string, c inventory.Call) (inventory.CallAnswer, error)
 
 // Guide is the install guide; installer/guide implements it.
 type Guide interface {

@@ -195,6 +195,12 @@ func (s cloudSteps) Do(ctx context.Context, a kind.API, progress func(string)) (
 	return r.Changed, r.Summary, r.Output, err
 }
 
+func (s cloudSteps) Watched() (inventory.Journey, bool) { return s.c.Watched() }
+
+func (s cloudSteps) Journey(ctx context.Context, known inventory.Journey, ask installer.AskNode) (inventory.Journey, error) {
+	return s.c.Journey(ctx, known, cloud.Ask(ask))
+}
+
 func (s cloudSteps) Status(ctx context.Context) inventory.CloudStatus { return s.c.Status(ctx) }
 
 // keys keeps the proof's ssh key sealed with the rack's other secrets.

@@ -69,6 +69,8 @@ type Cloud struct {
 	mu sync.Mutex
 	s  *session // nil before the first log-in
 
+	watched *inventory.Journey // of the proof's server that was made last
+
 	// What touches the network beside HTTP, replaced by tests.
 	ping func(ctx context.Context, addr string, payload int) (time.Duration, error)
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)

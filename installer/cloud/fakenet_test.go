@@ -106,7 +106,10 @@ func (f *fakeCloud) servers(w http.ResponseWriter, r *http.Request, p []string) 
 	switch {
 	case len(p) >= 3 && p[2] == "os-volume_attachments":
 		f.attachments(w, r, p)
+	case len(p) >= 3 && p[2] == "os-instance-actions":
+		f.actions(w, r, p)
 	case r.Method == "POST":
+		w.Header().Set("X-Compute-Request-Id", "req-of-the-launch")
 		o := body(r, "server")
 		o["id"], o["status"], o["created"] = f.id(), "BUILD", "2025-01-01T00:00:00Z"
 		nets := o["networks"].([]any)
@@ -130,7 +133,7 @@ func (f *fakeCloud) servers(w http.ResponseWriter, r *http.Request, p []string) 
 	default:
 		o := f.get("servers", p[1])
 		if f.looks[p[1]]++; o["status"] == "BUILD" && f.looks[p[1]] > 3 {
-			o["status"], o["OS-SRV-USG:launched_at"] = "ACTIVE", "2025-01-01T00:02:33.000000"
+			o["status"], o["OS-EXT-STS:power_state"], o["OS-SRV-USG:launched_at"] = "ACTIVE", 1, "2025-01-01T00:02:33.000000"
 			o["OS-EXT-SRV-ATTR:hypervisor_hostname"] = strings.TrimPrefix(fmt.Sprint(o["availability_zone"]), "nova:")
 			if f.faulty {
 				o["status"], o["fault"] = "ERROR", object{"code": 500, "message": "No valid host was found.", "created": "2025-01-01T00:00:00Z"}

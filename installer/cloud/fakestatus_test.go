@@ -30,3 +30,20 @@ func (f *fakeCloud) withPlacement() {
 	f.add("services", object{"id": id, "type": "placement", "name": "placement"})
 	f.add("endpoints", object{"id": f.id(), "service_id": id, "interface": "public", "region": "RegionOne", "url": "http://controller:" + u.Port() + "/placement"})
 }
+
+// actions answers what was done to a server: it was made by the one request
+// kept as the server's "made_by", with its events where the asker's microversion
+// shows their host.
+func (f *fakeCloud) actions(w http.ResponseWriter, r *http.Request, p []string) {
+	o := f.get("servers", p[1])
+	a := object{"action": "create", "instance_uuid": p[1], "request_id": o["made_by"], "start_time": "2026-11-27T06:24:30.000000", "message": nil}
+	if len(p) == 3 {
+		reply(w, 200, object{"instanceActions": []object{a}})
+		return
+	}
+	a["events"] = []object{{"event": "compute__do_build_and_run_instance", "start_time": "2026-11-27T06:25:22.000000", "finish_time": nil, "result": nil}}
+	if r.Header.Get("X-OpenStack-Nova-API-Version") == "2.62" || r.Header.Get("OpenStack-API-Version") == "compute 2.62" {
+		a["events"].([]object)[0]["host"] = "compute-1"
+	}
+	reply(w, 200, object{"instanceAction": a})
+}

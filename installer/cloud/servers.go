@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"sandai/installer/guide/kind"
+	"sandai/inventory"
 )
 
 // Names of what the proof makes.
@@ -82,12 +84,19 @@ func (c *Cloud) proveServers(ctx context.Context, s *session, p kind.APIProof, p
 	if err != nil {
 		return Result{}, err
 	}
+	var w *watch
 	for _, node := range c.cfg.Computes {
-		made, err := c.ensureServer(ctx, cc, opts, node, progress)
+		made, j, err := c.ensureServer(ctx, cc, opts, node, progress)
 		if err != nil {
 			return Result{Changed: changed}, err
 		}
 		changed = changed || made
+		if w == nil && j.ID != "" {
+			w = c.startWatch(ctx, cc, j) // the first alone: its way is shown
+		}
+	}
+	if w != nil {
+		w.follow(progress)
 	}
 	// All of them start side by side; they are waited for in turn.
 	var parts []string
@@ -158,35 +167,65 @@ func mustServer(ctx context.Context, cc *gophercloud.ServiceClient, node string)
 }
 
 // ensureServer asks for a node's server; one that failed in an earlier run is
-// replaced.
-func (c *Cloud) ensureServer(ctx context.Context, cc *gophercloud.ServiceClient, o servers.CreateOpts, node string, progress func(string)) (bool, error) {
+// replaced. The journey has an ID when the server is on its way.
+func (c *Cloud) ensureServer(ctx context.Context, cc *gophercloud.ServiceClient, o servers.CreateOpts, node string, progress func(string)) (made bool, j inventory.Journey, err error) {
 	name := proofPrefix + node
 	v, err := findServer(ctx, cc, node)
 	if err != nil {
-		return false, err
+		return false, j, err
 	}
 	if v != nil && v.Status == "ERROR" {
 		progress(fmt.Sprintf("server %s is in ERROR from an earlier run; it is removed", name))
 		if err := servers.Delete(ctx, cc, v.ID).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 404) {
-			return false, fmt.Errorf("remove server %s: %w", name, err)
+			return false, j, fmt.Errorf("remove server %s: %w", name, err)
 		}
 		err := c.poll(ctx, "removal of server "+name, progress, func() (bool, string, error) {
 			v, err = findServer(ctx, cc, node)
 			return v == nil, "there", err
 		})
 		if err != nil {
-			return false, err
+			return false, j, err
 		}
 	}
+	j = inventory.Journey{Server: name, Node: node}
 	if v != nil {
-		return false, nil
+		if v.Status == "BUILD" { // an earlier process asked for it
+			j.ID = v.ID
+		}
+		return false, j, nil
 	}
 	o.Name, o.AvailabilityZone = name, "nova:"+node // the zone's form that names the host
-	_, err = servers.Create(ctx, cc, keypairs.CreateOptsExt{CreateOptsBuilder: o, KeyName: proofKey}, nil).Extract()
+	err = c.launch(ctx, o, &j)
+	return err == nil, j, err
+}
+
+// launch makes a server the way a person would: a log-in, then the request. What
+// the client sees of both goes into the journey.
+func (c *Cloud) launch(ctx context.Context, o servers.CreateOpts, j *inventory.Journey) error {
+	login := time.Now()
+	c.forget()
+	s, err := c.login(ctx)
 	if err != nil {
-		return false, fmt.Errorf("make server %s: %w", name, err)
+		return err
 	}
-	return true, nil
+	token := time.Now()
+	cc, err := s.compute()
+	if err != nil {
+		return err
+	}
+	ask := time.Now()
+	r := servers.Create(ctx, cc, keypairs.CreateOptsExt{CreateOptsBuilder: o, KeyName: proofKey}, nil)
+	v, err := r.Extract()
+	if err != nil {
+		return fmt.Errorf("make server %s: %w", o.Name, err)
+	}
+	j.ID = v.ID
+	j.Steps = []inventory.JourneyStep{markOf(markLogin, login, "POST /v3/auth/tokens"), markOf(markToken, token, "201, a token"),
+		markOf(markAsk, ask, "POST /v2.1/servers"), markOf(markAccepted, time.Now(), "202, request "+r.Header.Get("X-Compute-Request-Id"))}
+	if id := r.Header.Get("X-Compute-Request-Id"); id != "" {
+		j.Requests = []string{id}
+	}
+	return nil
 }
 
 func (c *Cloud) awaitServer(ctx context.Context, cc *gophercloud.ServiceClient, node string, progress func(string)) (*servers.Server, error) {

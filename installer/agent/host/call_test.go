@@ -221,18 +221,19 @@ Traceback of req-aaaa-1, a line without a time
 2026-11-27 14:00:02.300 700 INFO nova.api [None req-bbbb-2 admin] another request
 `,
 		"keystone/keystone.log":              "[pid: 9|app: 0|req: 1/1] 10.77.0.1 () {30 vars in 400 bytes} [Fri Nov 27 14:00:01 2026] POST /v3/auth/tokens => generated 9 bytes in 90 msecs (HTTP/1.1 201)\n",
+		"glance/uwsgi.log":                   "1795755604123 10.77.0.13 \"GET /v2/images/x HTTP/1.1\" 200 2 bytes in 54 ms, [27/Nov/2026:05:00:04 +0000], request req-aaaa-1, by \"curl\"\n",
 		"apache2/access.log":                 `10.77.0.1 - - [27/Nov/2026:05:00:03 +0000] "POST /v3/auth/tokens HTTP/1.1" 200` + "\n",
 		"libvirt/qemu/instance-00000001.log": "2026-11-27 05:00:09.125+0000: starting up libvirt version: 11.3.0\n",
 	})}
 	since := time.Date(2026, 11, 27, 5, 0, 1, 5e8, time.UTC)
 	a := d.Answer(t.Context(), inventory.Call{Kind: inventory.CallGrep, Since: since, Until: since.Add(10 * time.Second),
-		Files: []string{"/var/log/nova/nova-api.log", "/var/log/keystone/keystone.log", "/var/log/apache2/access.log", "/var/log/libvirt/qemu/instance-00000001.log", "/var/log/glance/glance-api.log"},
+		Files: []string{"/var/log/nova/nova-api.log", "/var/log/keystone/keystone.log", "/var/log/apache2/access.log", "/var/log/libvirt/qemu/instance-00000001.log", "/var/log/glance/uwsgi.log", "/var/log/glance/glance-api.log"},
 		Match: []string{"req-aaaa-1", "POST /v3/auth/tokens", "starting up libvirt"}})
 	var got []string
 	for _, l := range a.Lines {
 		got = append(got, fmt.Sprintf("%s %t %s", l.At.Format("15:04:05.000"), l.Second, filepath.Base(l.Source)))
 	}
-	want := []string{"05:00:01.000 true keystone.log", "05:00:02.250 false nova-api.log", "05:00:03.000 true access.log", "05:00:09.125 false instance-00000001.log"}
+	want := []string{"05:00:01.000 true keystone.log", "05:00:02.250 false nova-api.log", "05:00:03.000 true access.log", "05:00:04.123 false uwsgi.log", "05:00:09.125 false instance-00000001.log"}
 	if diff := cmp.Diff(want, got); diff != "" || a.Error != "" {
 		t.Error(diff, a.Error)
 	}

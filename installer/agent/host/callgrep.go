@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,7 +113,7 @@ var stamps = []struct {
 	layout string
 	second bool
 }{
-	// oslo.log, and uwsgi with a log format of ours
+	// oslo.log
 	{regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) `), "2006-01-02 15:04:05.000", false},
 	// QEMU's log by libvirt
 	{regexp.MustCompile(`^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}[+-]\d{4}): `), "2006-01-02 15:04:05.000-0700", false},
@@ -124,8 +125,16 @@ var stamps = []struct {
 	{regexp.MustCompile(` \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] `), "02/Jan/2006:15:04:05 -0700", true},
 }
 
+// uwsgiStamp begins a line of uwsgi in the format that the guide sets:
+// milliseconds since 1970.
+var uwsgiStamp = regexp.MustCompile(`^(\d{13}) `)
+
 // lineTime reads the time of a line; second says that it is in whole seconds.
 func lineTime(line string) (t time.Time, second, ok bool) {
+	if m := uwsgiStamp.FindStringSubmatch(line); m != nil {
+		ms, err := strconv.ParseInt(m[1], 10, 64)
+		return time.UnixMilli(ms), false, err == nil
+	}
 	for _, s := range stamps {
 		m := s.find.FindStringSubmatch(line)
 		if m == nil {

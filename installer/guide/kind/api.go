@@ -109,7 +109,8 @@ type APIServices struct {
 
 // APIProof is one check of the proof. Check is, in this order: "servers" (one
 // server a compute node from Image, pinned to it, with config drive, on a subnet without DHCP; until
-// ACTIVE), "floating" (a floating IP each), "ping", "ssh", "volume" (created,
+// ACTIVE), "journey" (how the first of them came to run, from the services'
+// logs; carried out by the engine, which can ask the nodes), "floating" (a floating IP each), "ping", "ssh", "volume" (created,
 // attached, written in the guest, read back), "health" (quotas, services and
 // agents all up). ProofClear, which no guide has, comes first when a cloud that
 // has proved itself is to do so again: it removes what the proof made.
