@@ -65,16 +65,21 @@ var rules = map[string]rule{
 	"GET /api/v1/healthz":                {open: true},
 
 	// The pages around the rack.
-	"POST /settings/password":           {role: inventory.Viewer, summary: "Change one's own password"},
-	"POST /settings/tokens":             {summary: "Make an API token"},
-	"POST /settings/tokens/:id/remove":  {summary: "Remove an API token"},
-	"GET /settings/users":               {role: inventory.Admin},
-	"POST /settings/users":              {role: inventory.Admin, summary: "Add a user"},
-	"POST /settings/users/:name":        {role: inventory.Admin, summary: "Change a user's role or password"},
-	"POST /settings/users/:name/remove": {role: inventory.Admin, summary: "Remove a user with sessions and tokens"},
-	"GET /settings/audit":               {role: inventory.Admin},
-	"POST /images/build":                {summary: "Build images"},
-	"POST /images/stop":                 {summary: "Stop the build of images"},
+	"POST /racks/:rack/cloud/proof":                     {summary: "Run the proof again"},
+	"POST /racks/:rack/cloud/secrets/:secret":           {role: inventory.Admin, summary: "Show one secret of the cloud"},
+	"POST /racks/:rack/cloud/openrc":                    {role: inventory.Admin, summary: "Download the administrator's openrc"},
+	"POST /racks/:rack/cloud/clouds.yaml":               {role: inventory.Admin, summary: "Download the administrator's clouds.yaml"},
+	"POST /racks/:rack/nodes/:node/units/:unit/restart": {summary: "Restart a service on a node"},
+	"POST /settings/password":                           {role: inventory.Viewer, summary: "Change one's own password"},
+	"POST /settings/tokens":                             {summary: "Make an API token"},
+	"POST /settings/tokens/:id/remove":                  {summary: "Remove an API token"},
+	"GET /settings/users":                               {role: inventory.Admin},
+	"POST /settings/users":                              {role: inventory.Admin, summary: "Add a user"},
+	"POST /settings/users/:name":                        {role: inventory.Admin, summary: "Change a user's role or password"},
+	"POST /settings/users/:name/remove":                 {role: inventory.Admin, summary: "Remove a user with sessions and tokens"},
+	"GET /settings/audit":                               {role: inventory.Admin},
+	"POST /images/build":                                {summary: "Build images"},
+	"POST /images/stop":                                 {summary: "Stop the build of images"},
 }
 
 // assets are what every page needs to look like one; they tell nothing.

@@ -104,6 +104,7 @@ type server struct {
 	// previews are those that somebody may be about to confirm.
 	previews shown
 	probes   probes
+	looks    *looks
 }
 
 // NewAPI serves the page and the API to who is signed in (gate). Serve it over
@@ -112,7 +113,7 @@ func NewAPI(c Config) http.Handler {
 	s := &server{Config: c, gate: newGate(c.Access), changed: newBell()}
 	s.gate.draw = s.turnedAway
 	s.probes.find, s.probes.changed = c.Interfaces, s.changed
-	s.lamps = newLamps(c.Power, s.changed)
+	s.lamps, s.looks = newLamps(c.Power, s.changed), newLooks(s.changed)
 	if c.Images != nil { // tests of other things leave it out
 		c.Images.OnChange(s.changed.ring)
 	}

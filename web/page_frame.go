@@ -26,6 +26,7 @@ func (s *server) pages(r *gin.Engine) {
 	s.firstPages(r)
 	s.rackPages(r)
 	s.runPages(r)
+	s.cloudPages(r)
 	s.imagePages(r)
 	s.eventPages(r)
 	s.settingsPages(r)

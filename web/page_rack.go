@@ -82,6 +82,8 @@ func (s *server) rackData(c *gin.Context, name string) (page.RackData, error) {
 		switch d.Tab {
 		case "history":
 			d.History, err = s.Events.FindEvents(c, inventory.EventQuery{Node: d.Selected[0], Limit: historyLength})
+		case "bmc":
+			d.BMC = s.bmcFacts(c, l.rack, d.Selected[0])
 		case "console": // for who has no script; the others get the line itself
 			d.Console = s.Consoles.Tail(name, d.Selected[0], consoleLength)
 		}

@@ -23,7 +23,6 @@ type Guide interface {
 func (s *server) runPages(r *gin.Engine) {
 	r.GET("/racks/:rack/runs", s.runsPage)
 	r.GET("/racks/:rack/runs/:id", func(c *gin.Context) { s.runPage(c, http.StatusOK, "") })
-	r.GET("/racks/:rack/cloud", s.summaryPage)
 	r.GET("/racks/:rack/runs/:id/report.json", s.reportFile)
 	r.POST("/racks/:rack/stop", s.stopAction)
 	r.POST("/racks/:rack/keep-going", s.keepGoingAction)

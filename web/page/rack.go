@@ -20,6 +20,7 @@ type RackData struct {
 	Tab      string             // of the drawer
 	History  []inventory.Event  // of the one selected node, newest first
 	Console  string             // the last lines of its console
+	BMC      *BMCFacts          // of the one selected node, on its BMC tab
 	Filter   string             // only nodes whose name, role, state, address or MAC holds it
 	Now      time.Time
 }
@@ -47,6 +48,7 @@ type RackView struct {
 	Tabs        []Tab
 	History     []inventory.Event
 	Console     string
+	BMC         *BMCFactsView
 	PowerReason string // why the selected node's BMC does not answer
 	Roles       []inventory.Role
 	// Install is the button's state: why it cannot be pressed, "" where it can.
@@ -142,6 +144,9 @@ func RackPage(d RackData) RackView {
 		v.Whole.draw(ofNode[""], d)
 	}
 	v.Install, v.History, v.Console = whyNoInstall(d), d.History, d.Console
+	if d.BMC != nil {
+		v.BMC = bmcFactsView(*d.BMC, d.Now)
+	}
 	if len(v.Selected) == 1 {
 		v.PowerReason = d.Power[v.Selected[0].Node.Name].Reason
 	}
