@@ -21,6 +21,7 @@ const (
 	EventRun          EventType = "run"
 	EventPower        EventType = "power"
 	EventConsole      EventType = "console" // somebody got the keyboard of a node's console
+	EventServing      EventType = "serving" // a rack's machines are heard again
 	EventRefused      EventType = "refused" // something was asked for and not given; Text says why
 )
 

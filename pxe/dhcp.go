@@ -25,6 +25,7 @@ func (s *Server) runDHCP(ctx context.Context) error {
 		return err
 	}
 	s.log.Info("no other DHCP server answers; machines are served", "interface", s.cfg.Interface, "address", s.cfg.Address)
+	s.cfg.Ready()
 	pc := ipv4.NewPacketConn(s.dhcpConn)
 	stop := context.AfterFunc(ctx, func() { s.dhcpConn.Close() })
 	defer stop()

@@ -66,12 +66,20 @@ type Config struct {
 	Gateway   netip.Addr    // of the provisioning network; the zero value when it has none
 	Domain    string        // DHCP option 15; "" sends none
 	LeaseTime time.Duration // for leases that do not say when they expire; 12 h when 0
-	ProbeTime time.Duration // how long to look for a foreign DHCP server; 5 s when 0
+	ProbeTime time.Duration // how long to look for a foreign DHCP server; the constant when 0
 	// Node finds a node by name, for the address on the kernel's command line.
 	// Optional: without it, or for a node with no address, the lease's is used.
-	Node   func(ctx context.Context, name string) (inventory.Node, error)
+	Node func(ctx context.Context, name string) (inventory.Node, error)
+	// Ready is called when no other DHCP server was found and machines are about
+	// to be answered. Optional.
+	Ready  func()
 	Logger *slog.Logger // slog.Default when nil
 }
+
+// ProbeTime is how long a foreign DHCP server is looked for: dnsmasq pings an
+// address for 3 s before it offers it, and the first DISCOVER may be lost while
+// a switch port learns or a server starts.
+const ProbeTime = 5 * time.Second
 
 func (c *Config) defaults() {
 	if c.HTTPPort == 0 {
@@ -87,9 +95,10 @@ func (c *Config) defaults() {
 		c.LeaseTime = 12 * time.Hour
 	}
 	if c.ProbeTime == 0 {
-		// dnsmasq pings an address for 3 s before it offers it, and the first
-		// DISCOVER may be lost: a switch port learns, a server just starts.
-		c.ProbeTime = 5 * time.Second
+		c.ProbeTime = ProbeTime
+	}
+	if c.Ready == nil {
+		c.Ready = func() {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -89,6 +89,7 @@ type appliance struct {
 	guide  *guide.Guide
 	api    net.Listener
 	certs  *certificates
+	wires  sync.Map // by rack: why its machines are not heard, "" where they are
 
 	mu     sync.Mutex
 	clouds map[uint]installer.Cloud // by rack
@@ -199,7 +200,8 @@ func (a *appliance) run(ctx context.Context) error {
 
 func (a *appliance) apiHandler() http.Handler {
 	return web.NewAPI(web.Config{Racks: a.store, Runs: a.store, Events: a.store, Installer: a.engine, Power: a.engine, Access: a.store,
-		Consoles: a.hub, Cloud: a.engine, Calls: a.engine, Sensors: a.engine, Control: a.engine, Images: a.works, About: a.about, Guide: stepTexts{a.guide}})
+		Consoles: a.hub, Cloud: a.engine, Calls: a.engine, Sensors: a.engine, Control: a.engine, Images: a.works, About: a.about, Guide: stepTexts{a.guide},
+		Interfaces: hostNet{}, Wires: a})
 }
 
 // racks starts the wire side of each rack as it appears in the inventory.

@@ -37,6 +37,13 @@ func (a *appliance) newWire(r inventory.Rack) (*wire, error) {
 	if err != nil {
 		return nil, fmt.Errorf("address of rack %s: %w", r.Name, err)
 	}
+	added, err := pxe.EnsureAddress(r.Interface, prefix)
+	if err != nil {
+		return nil, err
+	}
+	if added {
+		a.log.Info("the interface was given the rack's address", "interface", r.Interface, "address", prefix)
+	}
 	w := &wire{api: agents{a.engine, r.ID}}
 	agentAddr := netip.AddrPortFrom(prefix.Addr(), agentPort)
 	rackSide := boots{a.engine, r.ID}
@@ -48,6 +55,7 @@ func (a *appliance) newWire(r inventory.Rack) (*wire, error) {
 		Interface: r.Interface, Address: prefix, Gateway: gateway, RackID: r.ID, HTTPPort: httpPort,
 		AgentURL: "https://" + agentAddr.String(), CA: a.ca.Certificate(),
 		Node:   func(ctx context.Context, name string) (inventory.Node, error) { return a.store.Node(ctx, r.ID, name) },
+		Ready:  func() { a.heard(r.Name) },
 		Logger: a.log.With("component", "pxe", "rack", r.Name),
 	}, rackSide, a.store, a.engine, a.images)
 	cert, err := a.ca.Server(prefix.Addr().AsSlice())
@@ -56,7 +64,7 @@ func (a *appliance) newWire(r inventory.Rack) (*wire, error) {
 	}
 	w.tls = &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: a.ca.Pool(), ClientAuth: tls.VerifyClientCertIfGiven, MinVersion: tls.VersionTLS13}
 	if w.agent, err = net.Listen("tcp", agentAddr.String()); err != nil {
-		return nil, fmt.Errorf("listen for the agents of rack %s: %w (does interface %s have the address %s?)", r.Name, err, r.Interface, r.Address)
+		return nil, fmt.Errorf("listen for the agents of rack %s: %w", r.Name, err)
 	}
 	if err := w.pxe.Listen(); err != nil {
 		w.agent.Close()
@@ -72,7 +80,6 @@ const wireRetry = 10 * time.Second
 // such interface, another DHCP server on the network) is told as an event and
 // tried again: the page must be there for a person to set it right.
 func (a *appliance) keepWire(ctx context.Context, rackID uint) error {
-	said := ""
 	for {
 		r, err := a.store.RackByID(ctx, rackID)
 		if err != nil {
@@ -85,12 +92,10 @@ func (a *appliance) keepWire(ctx context.Context, rackID uint) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if text := fmt.Sprintf("rack %s hears no machines: %v", r.Name, err); text != said {
-			said = text
+		if was, _ := a.wires.Swap(r.Name, err.Error()); was != err.Error() {
+			text := fmt.Sprintf("rack %s hears no machines: %v", r.Name, err)
 			a.log.Error(text, "again_in", wireRetry)
-			if _, err := a.store.AppendEvent(ctx, inventory.Event{Type: inventory.EventRefused, Text: text}); err != nil {
-				a.log.Error("the event could not be stored", "err", err)
-			}
+			a.tell(ctx, inventory.EventRefused, text)
 		}
 		t := time.NewTimer(wireRetry)
 		select {
@@ -99,6 +104,19 @@ func (a *appliance) keepWire(ctx context.Context, rackID uint) error {
 			return ctx.Err()
 		case <-t.C:
 		}
+	}
+}
+
+// heard notes that a rack's machines are answered, and tells it where they were not.
+func (a *appliance) heard(rack string) {
+	if was, _ := a.wires.Swap(rack, ""); was != nil && was != "" {
+		a.tell(context.Background(), inventory.EventServing, "rack "+rack+" hears its machines again")
+	}
+}
+
+func (a *appliance) tell(ctx context.Context, t inventory.EventType, text string) {
+	if _, err := a.store.AppendEvent(ctx, inventory.Event{Type: t, Text: text}); err != nil {
+		a.log.Error("the event could not be stored", "err", err)
 	}
 }
 

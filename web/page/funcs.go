@@ -31,6 +31,7 @@ func funcs(l Lang) template.FuncMap {
 		},
 		"stepclass": stepClass,
 		"runkind":   func(k inventory.RunKind) Text { return runKinds[k] },
+		"runlamp":   runLamp,
 		"short": func(key string) string { // without its node
 			_, rest, _ := strings.Cut(key, "/")
 			return rest
