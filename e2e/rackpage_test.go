@@ -67,7 +67,7 @@ func (s *story) language(b *browser) {
 
 	// A browser that asks for Japanese gets it, who has not chosen.
 	other := b.another()
-	other.prefers("light", "ja,en;q=0.5")
+	other.prefers("light", "ja,en")
 	other.open("/login")
 	other.until("the sign-in is Japanese", `document.documentElement.lang === "ja"`)
 	other.accessible("sign-in in Japanese")

@@ -179,8 +179,10 @@ func (g *gate) check(c *gin.Context) {
 		g.turnAway(c, err)
 		return
 	}
-	if err == nil || rule.open {
-		err = g.permit(c.Request, rule, who)
+	if elsewhere := g.elsewhere(c.Request); elsewhere != nil {
+		err = elsewhere // also to who is not signed in: a sign-in would not help
+	} else if err == nil || rule.open {
+		err = permit(rule, who)
 	}
 	switch {
 	case changes(c.Request):
@@ -192,7 +194,8 @@ func (g *gate) check(c *gin.Context) {
 	}
 }
 
-// permit says why a request is refused, nil where it is not.
+// elsewhere says why a request that a page of another site made is refused, nil
+// where it is not.
 //
 // A page of another site cannot use a person's session: browsers say where a
 // request comes from (Sec-Fetch-Site, else Origin), and those are refused. Nor
@@ -201,14 +204,20 @@ func (g *gate) check(c *gin.Context) {
 // signed in, so none is sent for the other name, and before that the browser
 // ends the connection, because the appliance's certificate is not for it. So
 // requests are answered whatever host they name.
-func (g *gate) permit(r *http.Request, rule rule, who Who) error {
-	if changes(r) {
-		asked := *r
-		asked.Method = http.MethodPost // an upgrade is a GET, which is let pass
-		if g.foreign.Check(&asked) != nil {
-			return inventory.Errorf(inventory.Forbidden, "a page of another site may not change anything here; use the appliance's own page or the command line")
-		}
+func (g *gate) elsewhere(r *http.Request) error {
+	if !changes(r) {
+		return nil
 	}
+	asked := *r
+	asked.Method = http.MethodPost // an upgrade is a GET, which is let pass
+	if g.foreign.Check(&asked) != nil {
+		return inventory.Errorf(inventory.Forbidden, "a page of another site may not change anything here; use the appliance's own page or the command line")
+	}
+	return nil
+}
+
+// permit says why a person is refused, nil where not.
+func permit(rule rule, who Who) error {
 	if !rule.open && !who.May(rule.role) {
 		return inventory.Errorf(inventory.Forbidden, "%s is %s and this wants the role %s: ask an admin", who.Name, who.Role, rule.role)
 	}

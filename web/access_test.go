@@ -257,6 +257,7 @@ func TestForeignPages(t *testing.T) {
 		if got := d.audit("ann")[0]; got.Status != 403 || got.Path != path {
 			t.Errorf("%s: the audit log has %v", name, got)
 		}
+		d.status(name+" of who is not signed in", d.ask("POST", "/racks/demo/power", "op=off", header...), 403)
 		d.status(name+" to sign in", d.ask("POST", "/login", "name=ann&password=x", header...), 403)
 		d.status(name+" by a websocket", d.ask("GET", "/racks/demo/nodes/controller-1/console/ws", "", append(header, "Cookie", admin, "Connection", "Upgrade", "Upgrade", "websocket")...), 403)
 	}
