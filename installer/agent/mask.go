@@ -33,3 +33,12 @@ func (m masker) output(s string) string {
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
+
+// head masks and keeps the beginning.
+func (m masker) head(s string) string {
+	s = m.text(s)
+	if len(s) > keep {
+		s = s[:keep] + "\n(the rest is cut off)\n"
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}

@@ -39,6 +39,7 @@ type Outcome struct {
 	Note           string // something a person should know though all went well
 	Command        string
 	Stdout, Stderr string
+	Diff           string // what was changed, see kind.Differ
 	Hardware       *inventory.Hardware
 	Then           func() // called once the appliance has accepted the report
 }
@@ -213,7 +214,7 @@ func (r *Runner) work(ctx context.Context, t inventory.Task, say func(Progress))
 func report(t inventory.Task, m masker, out Outcome, started time.Time) inventory.StepReport {
 	rep := inventory.StepReport{Run: t.Run, Key: t.Key, Attempt: t.Attempt, State: inventory.StepDone,
 		Started: started, Ended: time.Now(), Changed: out.Changed, Reason: m.text(out.Note), Progress: 1,
-		Command: m.text(out.Command), Stdout: m.output(out.Stdout), Stderr: m.output(out.Stderr), Hardware: out.Hardware}
+		Command: m.text(out.Command), Stdout: m.output(out.Stdout), Stderr: m.output(out.Stderr), Diff: m.head(out.Diff), Hardware: out.Hardware}
 	if out.Err != nil {
 		rep.State, rep.Reason, rep.Progress = inventory.StepFailed, m.text(out.Err.Error()), 0
 	}

@@ -50,16 +50,16 @@ func bakeOne(ctx context.Context, t inventory.Task, place string, log io.Writer)
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(t.Timeout)*time.Second)
 		defer cancel()
 	}
-	began, h, changed := time.Now(), &Chroot{}, false
+	began, h, effect := time.Now(), &Chroot{}, kind.Effect{}
 	k, err := kind.Parse(t.Kind, t.Spec)
 	if err == nil {
-		changed, err = kind.Do(ctx, h, k)
+		effect, err = kind.Do(ctx, h, k)
 	}
 	word := "as it was"
 	switch {
 	case err != nil:
 		word = "failed"
-	case changed:
+	case effect.Changed:
 		word = "changed"
 	}
 	fmt.Fprintf(log, "%s %s %s %.1fs\n", place, t.Key, word, time.Since(began).Seconds())

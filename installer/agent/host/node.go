@@ -25,7 +25,8 @@ func (n *Node) Work(ctx context.Context, t inventory.Task, say func(agent.Progre
 		return out
 	}
 	h := &nodeHost{node: n, task: t, say: say, calls: map[string]int{}}
-	out.Changed, out.Err = kind.Do(ctx, h, k)
+	effect, err := kind.Do(ctx, h, k)
+	out.Changed, out.Diff, out.Err = effect.Changed, effect.Diff, err
 	if out.Err == nil && out.Changed && len(t.Notify) > 0 {
 		out.Err = h.notify(ctx, t.Notify)
 	}

@@ -21,8 +21,8 @@ func TestCommandUnless(t *testing.T) {
 func TestCommandCreates(t *testing.T) {
 	h := newHost(t)
 	h.put("/done", "")
-	if changed, err := Do(t.Context(), h, &Command{Run: []string{"/bin/make"}, Creates: "/done"}); changed || err != nil {
-		t.Errorf("changed %v, %v", changed, err)
+	if effect, err := Do(t.Context(), h, &Command{Run: []string{"/bin/make"}, Creates: "/done"}); effect.Changed || err != nil {
+		t.Errorf("%+v, %v", effect, err)
 	}
 }
 

@@ -15,13 +15,14 @@ func twice(t *testing.T, h *fakeHost, k Kind) {
 	if err := k.Validate(); err != nil {
 		t.Fatal(err)
 	}
+	_, tells := k.(Differ)
 	for i, want := range []bool{true, false} {
-		changed, err := Do(t.Context(), h, k)
+		effect, err := Do(t.Context(), h, k)
 		if err != nil {
 			t.Fatalf("time %d: %v", i+1, err)
 		}
-		if changed != want {
-			t.Fatalf("time %d: changed %v", i+1, changed)
+		if effect.Changed != want || tells && want != (effect.Diff != "") {
+			t.Fatalf("time %d: %+v", i+1, effect)
 		}
 	}
 }

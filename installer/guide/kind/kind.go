@@ -48,20 +48,22 @@ type Kind interface {
 	Verify(ctx context.Context, h Host) error
 }
 
-// Do carries a step out: nothing when Check says it is done, else Apply and Verify.
-func Do(ctx context.Context, h Host, k Kind) (changed bool, err error) {
+// Do carries a step out: nothing when Check says it is done, else Apply and
+// Verify. What it changed is told before, and holds where Apply fails.
+func Do(ctx context.Context, h Host, k Kind) (Effect, error) {
 	done, err := k.Check(ctx, h)
 	if err != nil {
-		return false, fmt.Errorf("check: %w", err)
+		return Effect{}, fmt.Errorf("check: %w", err)
 	}
 	if done {
-		return false, nil
+		return Effect{}, nil
 	}
+	effect := Effect{Changed: true, Diff: diffOf(h, k)}
 	if err := k.Apply(ctx, h); err != nil {
-		return true, fmt.Errorf("apply: %w", err)
+		return effect, fmt.Errorf("apply: %w", err)
 	}
 	if err := k.Verify(ctx, h); err != nil {
-		return true, fmt.Errorf("verify: %w", err)
+		return effect, fmt.Errorf("verify: %w", err)
 	}
-	return true, nil
+	return effect, nil
 }

@@ -16,6 +16,8 @@ type Package struct {
 	Names []string `json:"names" yaml:"names"`
 	// Debconf are lines for debconf-set-selections(1), answered before.
 	Debconf []string `json:"debconf,omitempty" yaml:"debconf,omitempty"`
+
+	found []string // what Check found missing
 }
 
 // Validate checks that packages are named.
@@ -51,8 +53,9 @@ func (p *Package) missing(ctx context.Context, h Host) ([]string, error) {
 
 // Check asks dpkg.
 func (p *Package) Check(ctx context.Context, h Host) (bool, error) {
-	missing, err := p.missing(ctx, h)
-	return len(missing) == 0, err
+	var err error
+	p.found, err = p.missing(ctx, h)
+	return len(p.found) == 0, err
 }
 
 // Apply answers debconf's questions and installs what is missing. While an

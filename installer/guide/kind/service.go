@@ -19,6 +19,8 @@ type Service struct {
 	// Block false starts without waiting until the unit is up; a wait step
 	// then says when it is. True when absent.
 	Block *bool `json:"block,omitempty" yaml:"block,omitempty"`
+
+	found []string // what Check found to be not as wanted
 }
 
 // Validate checks the state's name and that something is asked for.
@@ -175,8 +177,9 @@ func (s *Service) Check(ctx context.Context, h Host) (bool, error) {
 	if s.State == "restarted" && h.Booted() {
 		return false, nil
 	}
-	_, unfit, err := s.look(ctx, h)
-	return err == nil && len(unfit) == 0, err
+	var err error
+	_, s.found, err = s.look(ctx, h)
+	return err == nil && len(s.found) == 0, err
 }
 
 // Apply masks, enables and starts, in this order; a unit that is not there

@@ -39,9 +39,9 @@ func TestServiceStarts(t *testing.T) {
 			h := newHost(t)
 			h.answers = map[string][]Result{" show ": tc.before, " is-enabled ": tc.enabled, " start ": {{}}, " enable ": {{}}}
 			yes := true
-			changed, err := Do(t.Context(), h, &Service{Names: []string{"a", "b"}, Enabled: &yes, State: "started", Block: &tc.block})
-			if err != nil || changed != tc.changed {
-				t.Fatalf("changed %v, %v", changed, err)
+			effect, err := Do(t.Context(), h, &Service{Names: []string{"a", "b"}, Enabled: &yes, State: "started", Block: &tc.block})
+			if err != nil || effect.Changed != tc.changed || effect.Changed != (effect.Diff != "") {
+				t.Fatalf("%+v, %v", effect, err)
 			}
 			if tc.changed && len(h.ran("start --no-block a b")) != 1 {
 				t.Errorf("ran %v", h.calls)
@@ -96,12 +96,12 @@ func TestServiceInAnImage(t *testing.T) {
 			h := newHost(t)
 			h.booted = false
 			h.answers = map[string][]Result{" is-enabled ": tc.enabled, "able --no-reload": {{}}, " mask ": {{}}}
-			changed, err := Do(t.Context(), h, tc.k)
+			effect, err := Do(t.Context(), h, tc.k)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if changed != (tc.want != "") {
-				t.Errorf("changed %v", changed)
+			if effect.Changed != (tc.want != "") {
+				t.Errorf("%+v", effect)
 			}
 			if tc.want != "" && len(h.ran(tc.want)) != 1 {
 				t.Errorf("ran %v, not %q", h.calls, tc.want)

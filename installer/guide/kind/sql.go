@@ -19,6 +19,8 @@ type SQL struct {
 	User      string   `json:"user" yaml:"user"`
 	Password  string   `json:"password" yaml:"password"`
 	Hosts     []string `json:"hosts,omitempty" yaml:"hosts,omitempty"` // where the user may come from; "%" when empty
+
+	found []string // the facts that Check did not find
 }
 
 var sqlName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
@@ -112,8 +114,9 @@ func mariadb(sql string) Cmd {
 
 // Check asks for databases, grants and the password's hash in one query.
 func (s *SQL) Check(ctx context.Context, h Host) (bool, error) {
-	lacking, err := s.lacking(ctx, h)
-	return err == nil && len(lacking) == 0, err
+	var err error
+	s.found, err = s.lacking(ctx, h)
+	return err == nil && len(s.found) == 0, err
 }
 
 // Apply creates what is not there, and sets the password.

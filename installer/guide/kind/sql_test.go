@@ -30,12 +30,12 @@ func TestSQL(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHost(t)
 			h.answers["mariadb"] = []Result{{Stdout: tc.before}, {}, {Stdout: full}}
-			changed, err := Do(t.Context(), h, k)
+			effect, err := Do(t.Context(), h, k)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if changed == tc.done {
-				t.Errorf("changed %v", changed)
+			if effect.Changed == tc.done || strings.Contains(effect.Diff, "*") {
+				t.Errorf("%+v", effect)
 			}
 			for _, c := range h.calls {
 				if strings.Contains(strings.Join(c.Args, " ")+c.Stdin, "secret") {

@@ -23,9 +23,9 @@ func TestWaitHTTP(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized) // it answers, that is enough
 	}))
 	defer s.Close()
-	changed, err := Do(t.Context(), newHost(t), &Wait{HTTP: s.URL, Interval: "1ms"})
-	if err != nil || !changed || asked.Load() != 3 {
-		t.Errorf("changed %v after %d questions: %v", changed, asked.Load(), err)
+	effect, err := Do(t.Context(), newHost(t), &Wait{HTTP: s.URL, Interval: "1ms"})
+	if err != nil || !effect.Changed || asked.Load() != 3 {
+		t.Errorf("changed %v after %d questions: %v", effect.Changed, asked.Load(), err)
 	}
 }
 
@@ -35,8 +35,8 @@ func TestWaitTCP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if changed, err := Do(t.Context(), newHost(t), &Wait{TCP: l.Addr().String()}); changed || err != nil {
-		t.Errorf("changed %v, %v", changed, err)
+	if effect, err := Do(t.Context(), newHost(t), &Wait{TCP: l.Addr().String()}); effect.Changed || err != nil {
+		t.Errorf("%+v, %v", effect, err)
 	}
 }
 
@@ -53,8 +53,8 @@ func TestWaitPath(t *testing.T) {
 func TestWaitUnit(t *testing.T) {
 	h := newHost(t)
 	h.answers[" show "] = []Result{show("inactive"), show("activating"), show("failed"), show("activating"), show("active")}
-	if changed, err := Do(t.Context(), h, &Wait{Unit: "a", Interval: "1ms"}); err != nil || !changed {
-		t.Errorf("changed %v, %v", changed, err)
+	if effect, err := Do(t.Context(), h, &Wait{Unit: "a", Interval: "1ms"}); err != nil || !effect.Changed {
+		t.Errorf("%+v, %v", effect, err)
 	}
 }
 
