@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help deps assets build lint test rack rack-down clean
+.PHONY: help deps assets build lint test rack rack-from-page rack-down screenshots clean
 
 RACK := .rack
 APPLIANCE := bin/appliance --state $(RACK)
@@ -60,6 +60,14 @@ rack: deps build ## bring up a virtual rack and make it a cloud; with the rack u
 	$(APPLIANCE) rack import $(RACK)/rack.yaml
 	@$(APPLIANCE) rack install --follow || { s=$$?; echo "make rack goes on where it stopped; the appliance's log is $(RACK)/appliance.log" >&2; exit $$s; }
 	@$(APPLIANCE) rack report
+
+rack-from-page: deps build ## install a virtual rack of its own by the page's button, in a browser; a test that takes as long as make rack
+	go test ./e2e -run TestRackFromPage -full -v -count 1 -timeout 100m
+
+screenshots: deps build ## take pictures of every page into .rack/screenshots: of make rack's appliance, else of stand-ins
+	@if $(APPLIANCE) wait --timeout 0s >/dev/null 2>&1; then of=-of=$(CURDIR)/$(RACK); fi; \
+	go test ./e2e -run TestPictures -pictures $(CURDIR)/$(RACK)/screenshots $$of -count 1 -timeout 20m
+	@echo "the pictures are in $(RACK)/screenshots"
 
 rack-down: ## end the virtual rack and forget it; reports and logs stay in .rack
 	@test -x bin/appliance || $(MAKE) build

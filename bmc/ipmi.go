@@ -28,8 +28,11 @@ const (
 	// §22.30: 16 bytes, 20 where the 2.0 form is supported).
 	maxPassword = 16
 	// commandTime is how long one command may take; ipmitool itself gives up on
-	// a BMC that does not answer after 2 s.
+	// a BMC that does not answer after 2 s, and on one that is known to be busy
+	// after 10 s.
 	commandTime = 15 * time.Second
+	// busyTime is for how long a BMC that answered late is given more time.
+	busyTime = 10 * time.Minute
 	// listTime is how long reading a whole log or all sensors may take.
 	listTime = time.Minute
 )
@@ -64,8 +67,19 @@ func (c *ipmi) cipher() string {
 // args are ipmitool's arguments for a session. The password goes through the
 // environment (-E), never the command line.
 func (c *ipmi) args(extra ...string) []string {
-	return append([]string{"-I", "lanplus", "-C", c.cipher(), "-N", "1", "-R", "1", "-E",
+	wait := "1"
+	if c.busy() {
+		wait = "5"
+	}
+	return append([]string{"-I", "lanplus", "-C", c.cipher(), "-N", wait, "-R", "1", "-E",
 		"-U", c.User, "-H", c.Address, "-p", strconv.Itoa(c.Port)}, extra...)
+}
+
+// busy reports whether the BMC was seen to answer too late.
+func (c *ipmi) busy() bool {
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	return time.Since(c.m.late) < busyTime
 }
 
 func (c *ipmi) env() []string {
@@ -96,7 +110,7 @@ func (c *ipmi) ipmitool(ctx context.Context, op string, limit time.Duration, arg
 	return out, nil
 }
 
-// errTryAgain: another cipher suite was found to work.
+// errTryAgain: another cipher suite was found to work, or the BMC to want time.
 var errTryAgain = errors.New("try again")
 
 // diagnose finds out why a command failed, with a command whose verbose
@@ -106,10 +120,11 @@ func (c *ipmi) diagnose(ctx context.Context, op string) error {
 	if err := ended(ctx, op, c.hostPort()); err != nil {
 		return err
 	}
-	for i := range ciphers {
+	learnt := false
+	for {
 		out, errText, err := c.exec(ctx, commandTime, "-v", "chassis", "power", "status")
 		if err == nil {
-			if i > 0 {
+			if learnt {
 				return errTryAgain
 			}
 			return nil
@@ -118,16 +133,12 @@ func (c *ipmi) diagnose(ctx context.Context, op string) error {
 			return err
 		}
 		all := out + "\n" + errText
-		if wrongCipher(all) && i+1 < len(ciphers) {
-			c.m.mu.Lock()
-			c.m.cipher = ciphers[1]
-			c.m.mu.Unlock()
+		kind := classify(all)
+		if !errors.Is(err, context.DeadlineExceeded) && c.learn(all, kind) {
+			learnt = true
 			continue
 		}
-		c.m.mu.Lock()
-		c.m.cipher = ""
-		c.m.mu.Unlock()
-		e := &Error{Op: op, Address: c.hostPort(), Kind: classify(all), Err: err, Detail: "ipmitool said " + strconv.Quote(oneLine(errText))}
+		e := &Error{Op: op, Address: c.hostPort(), Kind: kind, Err: err, Detail: "ipmitool said " + strconv.Quote(oneLine(errText))}
 		switch {
 		case errors.Is(e.Kind, ErrAuth):
 			e.Next = nextAuth
@@ -138,7 +149,25 @@ func (c *ipmi) diagnose(ctx context.Context, op string) error {
 		}
 		return e
 	}
-	return nil
+}
+
+// learn takes from what ipmitool said how the BMC wants to be talked to, and
+// reports whether that is worth another try: by another cipher suite, or, where
+// a session was made and an answer in it came too late, with more time.
+func (c *ipmi) learn(said string, kind error) bool {
+	busy := c.busy()
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	switch {
+	case wrongCipher(said) && c.m.cipher != ciphers[1]:
+		c.m.cipher = ciphers[1]
+		return true
+	case kind == nil && !busy:
+		c.m.late = time.Now()
+		return true
+	}
+	c.m.cipher = ""
+	return false
 }
 
 // exec is the one place where ipmitool is run, but for the console.

@@ -122,6 +122,41 @@ func TestIPMIUnreachable(t *testing.T) {
 	}
 }
 
+// busyHook is a chassis that is slow to say anything.
+const busyHook = `#!/bin/sh
+sleep 2.5
+case "$1 $2" in
+"get power") echo "power:1" ;;
+"get boot") echo "boot:pxe" ;;
+esac
+exit 0
+`
+
+// A busy BMC, which makes a session at once and answers in it late, is given the
+// time that it wants and is not called dead.
+func TestIPMIBusy(t *testing.T) {
+	need(t)
+	o := lab.BMCOptions{Dir: t.TempDir(), User: "admin", Password: "s3cret-16-bytes!"}
+	o.Hook = filepath.Join(o.Dir, "busy")
+	if err := os.WriteFile(o.Hook, []byte(busyHook), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b, err := lab.StartBMC(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	c := open(t, bmc.Config{Kind: "ipmi", Address: b.Addr.Addr().String(), Port: int(b.Addr.Port()), User: b.User, Password: b.Password})
+	for range 2 { // found out once, and known from then on
+		if s, err := c.PowerState(t.Context()); err != nil || s != bmc.PowerOn {
+			t.Fatalf("%q, %v", s, err)
+		}
+	}
+	if err := c.SetBootDevice(t.Context(), bmc.BootPXE, false); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestIPMISensors(t *testing.T) {
 	g := startSim(t, false)
 	got, err := open(t, g.Config).Sensors(t.Context())

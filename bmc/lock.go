@@ -17,6 +17,7 @@ type machine struct {
 	mu      sync.Mutex
 	start   time.Time // when the machine was last started
 	cipher  string    // the cipher suite that the BMC takes, once known
+	late    time.Time // when it last answered later than a BMC at rest
 	console *console  // the one that this process has open, or nil
 	// shortConsoles counts consoles in a row that ended soon for want of an
 	// answer to ipmitool's keepalive; at 2 it stays.

@@ -29,7 +29,7 @@ func (b *browser) until(what, js string) {
 }
 
 // seeWithin is how long a page may take to show something, on a busy host.
-const seeWithin = time.Minute
+const seeWithin = 2 * time.Minute
 
 // wait polls a condition; it fails the test when it does not become true.
 func (b *browser) wait(what string, done func() bool) {
@@ -149,6 +149,12 @@ func (b *browser) choose(selector, value string) {
 	if err != nil || !ok {
 		b.fatal("%s has no option %q: %v", selector, value, err)
 	}
+}
+
+// upload puts a file into a file input.
+func (b *browser) upload(selector, path string) {
+	b.Helper()
+	b.do(chromedp.SetUploadFiles(selector, []string{path}))
 }
 
 // press types keys; package kb names those without a character.

@@ -43,42 +43,43 @@ type browser struct {
 	excused []*regexp.Regexp
 }
 
-// newBrowser starts a browser that knows the rig's appliance by its key, as one
+// newBrowser starts a browser that knows the appliance at base by its key, as one
 // does whose user has imported the CA.
-func newBrowser(r *rig) *browser {
-	r.Helper()
+func newBrowser(t *testing.T, base string) *browser {
+	t.Helper()
+	base = strings.TrimSuffix(base, "/")
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		r.Fatal("chromium is missing: make deps installs it")
+		t.Fatal("chromium is missing: make deps installs it")
 	}
 	opts := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(path), chromedp.UserDataDir(r.TempDir()), chromedp.Flag("no-sandbox", os.Geteuid() == 0),
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("no-sandbox", os.Geteuid() == 0),
 		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("proxy-server", "direct://"), chromedp.Flag("hide-scrollbars", true), chromedp.Flag("lang", "en-US"),
-		chromedp.Flag("ignore-certificate-errors-spki-list", r.keyDigest()),
+		chromedp.Flag("ignore-certificate-errors-spki-list", keyDigest(t, base)),
 	)
 	if *headful {
 		opts = append(opts, chromedp.VisibleWindow)
 	}
 	alloc, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
-	r.Cleanup(cancel)
+	t.Cleanup(cancel)
 	first, cancel := chromedp.NewContext(alloc)
-	r.Cleanup(func() {
+	t.Cleanup(func() {
 		_ = chromedp.Cancel(first) // waits until the browser is gone
 		cancel()
 	})
 	if err := chromedp.Do(first); err != nil {
-		r.Fatalf("start chromium: %v", err)
+		t.Fatalf("start chromium: %v", err)
 	}
-	return tab(r.T, first, strings.TrimSuffix(r.rack.URL(), "/"))
+	return tab(t, first, base)
 }
 
 // keyDigest is the digest of the key that the appliance serves with.
-func (r *rig) keyDigest() string {
-	r.Helper()
-	c, err := tls.Dial("tcp", strings.TrimPrefix(r.rack.URL(), "https://"), &tls.Config{InsecureSkipVerify: true}) // to learn the key is the point
+func keyDigest(t *testing.T, base string) string {
+	t.Helper()
+	c, err := tls.Dial("tcp", strings.TrimPrefix(base, "https://"), &tls.Config{InsecureSkipVerify: true}) // to learn the key is the point
 	if err != nil {
-		r.Fatal(err)
+		t.Fatal(err)
 	}
 	defer c.Close()
 	sum := sha256.Sum256(c.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)

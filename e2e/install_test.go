@@ -109,7 +109,7 @@ func (s *story) retry(b *browser) {
 	b.accessible("the run with a failed step")
 	b.click("#step button.primary", "Try again")
 	b.has("#step", "done")
-	b.has("#step", "attempt 2")
+	b.until("it was the second attempt", `[...document.querySelectorAll("#step dt")].some((e) => e.textContent === "Attempt" && e.nextElementSibling.textContent === "2")`)
 }
 
 // done is the rack after its install.

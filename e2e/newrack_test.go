@@ -13,7 +13,7 @@ import (
 func TestRackFromNothing(t *testing.T) {
 	s := &story{rig: newStandIns(t, 3)}
 	s.serve()
-	b := newBrowser(s.rig)
+	b := newBrowser(t, s.rack.URL())
 	for _, part := range []struct {
 		name string
 		f    func(*browser)
@@ -23,7 +23,7 @@ func TestRackFromNothing(t *testing.T) {
 		{"roles", s.giveRoles},
 		{"install", s.installAll},
 	} {
-		if !t.Run(part.name, func(t *testing.T) { b.with(t, part.f) }) {
+		if !s.part(t, b, part.name, part.f) {
 			return
 		}
 	}

@@ -7,7 +7,7 @@ import "testing"
 func TestPage(t *testing.T) {
 	s := &story{rig: newStandIns(t, 1)}
 	s.serve()
-	b := newBrowser(s.rig)
+	b := newBrowser(t, s.rack.URL())
 	for _, part := range []struct {
 		name string
 		f    func(*browser)
@@ -26,7 +26,7 @@ func TestPage(t *testing.T) {
 		{"foreign page", s.foreignPage},
 		{"gone", s.gone},
 	} {
-		if !t.Run(part.name, func(t *testing.T) { b.with(t, part.f) }) && !*goOn {
+		if !s.part(t, b, part.name, part.f) && !*goOn {
 			return
 		}
 	}
@@ -35,6 +35,16 @@ func TestPage(t *testing.T) {
 // story is what the parts share.
 type story struct {
 	*rig
+}
+
+// part runs one part of the story as a subtest.
+func (s *story) part(t *testing.T, b *browser, name string, f func(*browser)) bool {
+	return t.Run(name, func(t *testing.T) {
+		whole := s.T
+		defer func() { s.T = whole }()
+		s.T = t
+		b.with(t, f)
+	})
 }
 
 // url is the path of the rack's page.

@@ -17,7 +17,7 @@ import (
 
 // limit is for what takes seconds; it is generous, because the machine that
 // runs the tests may be busy.
-const limit = 2 * time.Minute
+const limit = 5 * time.Minute
 
 // standInImages fills a store with random bytes under every image's name: a
 // stand-in fetches them and drops them.

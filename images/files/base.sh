@@ -67,7 +67,7 @@ version=$(ls /usr/lib/modules)
 [ "$(readlink /boot/initrd.img)" = "initrd.img-$version" ] || ln -sf "initrd.img-$version" /boot/initrd.img
 rm -f /boot/vmlinuz.old /boot/initrd.img.old
 mkdir -p /usr/lib/sandai/boot /boot/grub
-echo 'root=LABEL=sandai-root rootfstype=ext4 rw console=tty0 console=ttyS0,115200n8 quiet systemd.default_timeout_start_sec=1800' >/usr/lib/sandai/boot/cmdline
+echo 'root=LABEL=sandai-root rootfstype=ext4 rw console=tty0 console=ttyS0,115200n8 quiet panic=30 systemd.default_timeout_start_sec=1800' >/usr/lib/sandai/boot/cmdline
 cat >/boot/grub/grub.cfg <<EOF
 serial --unit=0 --speed=115200
 terminal_input serial console

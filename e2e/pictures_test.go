@@ -1,0 +1,159 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sandai/inventory"
+)
+
+var (
+	pictures = flag.String("pictures", "", "a folder for pictures of each page")
+	stateDir = flag.String("of", "", "the state directory of a running appliance to take the pictures of; else a rack of stand-ins is installed for them")
+)
+
+// TestPictures takes a picture of each page, on a desk and on a phone, in the
+// light and in the dark, and of the most important ones in Japanese.
+func TestPictures(t *testing.T) {
+	if *pictures == "" {
+		t.Skip("it makes pictures: make screenshots")
+	}
+	if err := os.MkdirAll(*pictures, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var b *browser
+	var racks []inventory.Rack
+	if *stateDir != "" {
+		b, racks = visit(t, *stateDir)
+	} else {
+		b, racks = installedStandIns(t)
+	}
+	if len(racks) == 0 {
+		t.Fatal("the appliance has no rack: make rack first")
+	}
+	for _, p := range pagesOf(t, b, racks[0]) {
+		b.takeAll(p.name, p.path)
+	}
+}
+
+// takeAll takes a page's pictures.
+func (b *browser) takeAll(name, path string) {
+	b.Helper()
+	for _, w := range []struct {
+		name          string
+		width, height int64
+	}{{"desk", 1440, 900}, {"phone", 390, 844}} {
+		for _, scheme := range []string{"light", "dark"} {
+			b.window(w.width, w.height)
+			b.prefers(scheme, "en")
+			b.open(path)
+			b.save(fmt.Sprintf("%s-%s-%s", name, w.name, scheme))
+		}
+	}
+	b.window(1440, 900)
+	b.prefers("light", "en")
+	b.open(path + map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "lang=ja")
+	b.save(name + "-desk-light-ja")
+	b.open(path + map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "lang=en")
+}
+
+func (b *browser) save(name string) {
+	b.Helper()
+	b.until("the fonts are there", `document.fonts.status === "loaded"`)
+	if err := os.WriteFile(filepath.Join(*pictures, name+".png"), b.picture(), 0o644); err != nil {
+		b.Fatal(err)
+	}
+}
+
+type pictured struct{ name, path string }
+
+// pagesOf lists the pages of a rack, with its latest run and a step of it.
+func pagesOf(t *testing.T, b *browser, rack inventory.Rack) []pictured {
+	t.Helper()
+	url := "/racks/" + rack.Name
+	out := []pictured{{"rack", url}, {"preview", url + "/preview"}, {"runs", url + "/runs"}, {"cloud", url + "/cloud"}, {"first", "/first"},
+		{"images", "/images"}, {"events", "/events"}, {"settings", "/settings"}, {"users", "/settings/users"}, {"audit", "/settings/audit"}}
+	if n := len(rack.Nodes); n > 0 {
+		node := rack.Nodes[0].Name
+		for _, tab := range []string{"now", "facts", "bmc", "network", "history", "console"} {
+			out = append(out, pictured{"node-" + tab, url + "?node=" + node + "&tab=" + tab})
+		}
+		out = append(out, pictured{"role", url + "/nodes/" + rack.Nodes[n-1].Name + "/role"})
+	}
+	b.open(url + "/runs")
+	run, err := eval[string](b, `(document.querySelector("main table a")?.getAttribute("href") ?? "").split("?")[0]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run != "" {
+		b.open(run)
+		step, err := eval[string](b, `document.querySelector("table.steps tr.changed a, table.steps a")?.getAttribute("href") ?? ""`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, pictured{"run", run})
+		if step != "" {
+			out = append(out, pictured{"step", run + strings.Split(step, "#")[0]})
+		}
+	}
+	return out
+}
+
+// visit signs in to a running appliance as a user made for the pictures.
+func visit(t *testing.T, state string) (*browser, []inventory.Rack) {
+	t.Helper()
+	bin := filepath.Join("..", "bin", "appliance")
+	cli := func(stdin string, args ...string) string {
+		cmd := exec.CommandContext(t.Context(), bin, append([]string{"--state", state}, args...)...)
+		var out, errs bytes.Buffer
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("appliance %s: %v\n%s", strings.Join(args, " "), err, errs.String())
+		}
+		return out.String()
+	}
+	pass := rand.Text()
+	cli(pass+"\n", "user", "add", "pictures", "--role", "admin")
+	t.Cleanup(func() {
+		if out, err := exec.Command(bin, "--state", state, "user", "remove", "pictures").CombinedOutput(); err != nil { // the test's context is over
+			t.Errorf("remove the user: %v\n%s", err, out)
+		}
+	})
+	url, err := os.ReadFile(filepath.Join(state, "url"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBrowser(t, strings.TrimSpace(string(url)))
+	b.open("/login")
+	b.takeAll("login", "/login")
+	b.signIn("pictures", pass)
+	b.at("/racks/.*")
+	var racks []inventory.Rack
+	if err := json.Unmarshal([]byte(cli("", "rack", "list", "--json")), &racks); err != nil {
+		t.Fatal(err)
+	}
+	return b, racks
+}
+
+// installedStandIns is a rack of stand-ins with one newcomer, installed.
+func installedStandIns(t *testing.T) (*browser, []inventory.Rack) {
+	t.Helper()
+	r := newStandIns(t, 1)
+	r.serve()
+	b := newBrowser(t, r.rack.URL())
+	b.takeAll("setup", r.setupPath())
+	b.firstUser(r)
+	b.takeAll("empty", "/")
+	r.cli("rack", "import", r.plainDebian())
+	r.cli("rack", "install")
+	r.runEnds()
+	return b, []inventory.Rack{r.rackState()}
+}
