@@ -98,14 +98,15 @@ func (c *ipmi) ipmitool(ctx context.Context, op string, limit time.Duration, arg
 	if err == nil {
 		return out, nil
 	}
-	if err := c.diagnose(ctx, op); !errors.Is(err, errTryAgain) {
-		if err == nil {
-			err = &Error{Op: op, Address: c.hostPort(), Detail: "the BMC answers, and ipmitool failed: " + oneLine(errText+" "+out), Next: "try again; if it stays, the BMC does not support this"}
-		}
-		return "", err
+	why := c.diagnose(ctx, op)
+	if why != nil && !errors.Is(why, errTryAgain) {
+		return "", why
 	}
+	// A BMC that answers now may have been too busy a moment ago: only what it
+	// refuses a second time, with time enough, is refused.
+	c.m.slow()
 	if out, errText, err = c.exec(ctx, limit, args...); err != nil {
-		return "", &Error{Op: op, Address: c.hostPort(), Detail: "ipmitool failed: " + oneLine(errText+" "+out), Next: "try again"}
+		return "", &Error{Op: op, Address: c.hostPort(), Detail: "the BMC answers, and ipmitool failed: " + oneLine(errText+" "+out), Next: "try again; if it stays, the BMC does not support this"}
 	}
 	return out, nil
 }

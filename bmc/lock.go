@@ -50,6 +50,13 @@ func hold(ctx context.Context, lock chan struct{}) (func(), error) {
 	}
 }
 
+// slow notes that the machine's BMC answered late, or seemed to.
+func (m *machine) slow() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.late = time.Now()
+}
+
 // waitGap returns when at least gap has passed since the machine was started,
 // and notes that it is started now.
 func (m *machine) waitGap(ctx context.Context, gap time.Duration) error {
