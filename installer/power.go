@@ -12,12 +12,15 @@ import (
 	"sandai/inventory"
 )
 
-// power arms the node's boot nonce, sets the boot device to network for the
-// next start, and starts the node: on when it was off, else through a cycle.
+// power sees to it that the node is off, arms its boot nonce, sets the boot
+// device to network for the next start, and starts it.
 func (e *Engine) power(ctx context.Context, run inventory.Run, s inventory.Step) (outcome, error) {
-	n, err := e.arm(ctx, run, s.Node)
+	n, err := e.store.Node(ctx, run.RackID, s.Node)
 	if err != nil {
 		return outcome{}, err
+	}
+	if run.Kind == inventory.RunInspect && !visiting(n) { // it is in use: not even switched off
+		return outcome{}, notVisiting(n)
 	}
 	c, err := e.controller(ctx, n)
 	if err != nil {
@@ -27,17 +30,23 @@ func (e *Engine) power(ctx context.Context, run inventory.Run, s inventory.Step)
 	if err != nil {
 		return outcome{}, err
 	}
+	// Only a machine that is off is armed: one that just then asks what to boot
+	// would spend the nonce on a boot that is about to be cut off.
+	if state == bmc.PowerOn {
+		if err := c.SetPower(ctx, bmc.PowerOpOff); err != nil {
+			return outcome{}, err
+		}
+	}
+	if _, err := e.arm(ctx, run, s.Node); err != nil {
+		return outcome{}, err
+	}
 	if err := c.SetBootDevice(ctx, bmc.BootPXE, false); err != nil {
 		return outcome{}, err
 	}
-	op := bmc.PowerOpOn
-	if state == bmc.PowerOn {
-		op = bmc.PowerOpCycle
-	}
-	if err := c.SetPower(ctx, op); err != nil {
+	if err := c.SetPower(ctx, bmc.PowerOpOn); err != nil {
 		return outcome{}, err
 	}
-	text := fmt.Sprintf("boot device network, power %s, was %s", op, state)
+	text := fmt.Sprintf("boot device network, power on, was %s", state)
 	e.log.Info(text, "node", s.Node)
 	return outcome{changed: true, summary: text}, nil
 }
@@ -48,7 +57,7 @@ func (e *Engine) arm(ctx context.Context, run inventory.Run, node string) (inven
 	if run.Kind == inventory.RunInspect {
 		return e.store.UpdateNode(ctx, run.RackID, node, func(n *inventory.Node) error {
 			if !visiting(*n) {
-				return inventory.Errorf(inventory.Conflict, "%s is %s by now, and is not inspected", n.Name, n.State)
+				return notVisiting(*n)
 			}
 			armVisit(n)
 			return nil
@@ -62,6 +71,10 @@ func (e *Engine) arm(ctx context.Context, run inventory.Run, node string) (inven
 		setState(n, inventory.Deploying, "")
 		return nil
 	}, inventory.Event{Time: time.Now(), Type: inventory.EventNodeState, RunID: &run.ID, Node: node, Text: node + " is deploying"})
+}
+
+func notVisiting(n inventory.Node) error {
+	return inventory.Errorf(inventory.Conflict, "%s is %s by now, and is not inspected", n.Name, n.State)
 }
 
 func (e *Engine) controller(ctx context.Context, n inventory.Node) (bmc.Controller, error) {
