@@ -22,9 +22,14 @@ func (s *story) around(b *browser) {
 	for _, path := range []string{s.url(), s.url() + "?node=compute-1", s.runURL(s.runs()[0]), "/events", "/settings"} {
 		b.open(path)
 		b.accessible(path + " on a phone")
-		wide, err := eval[bool](b, `document.documentElement.scrollWidth > document.documentElement.clientWidth`)
-		if err != nil || wide {
-			b.Errorf("%s does not fit a phone's width (%v)", path, err)
+		wide, err := eval[string](b, `(() => {
+			const width = document.documentElement.clientWidth;
+			if (document.documentElement.scrollWidth <= width) return "";
+			return [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > width && !e.closest(".wide, .scroll"))
+				.map((e) => e.outerHTML.slice(0, 160)).join("\n") || "something";
+		})()`)
+		if err != nil || wide != "" {
+			b.Errorf("%s does not fit a phone's width (%v):\n%s", path, err, wide)
 		}
 	}
 	b.prefers("dark", "en")
