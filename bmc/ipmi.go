@@ -94,7 +94,7 @@ func (c *ipmi) ipmitool(ctx context.Context, op string, limit time.Duration, arg
 		return "", ended(ctx, op, c.hostPort())
 	}
 	defer release()
-	out, errText, err := c.exec(ctx, limit, args...)
+	out, _, err := c.exec(ctx, limit, args...)
 	if err == nil {
 		return out, nil
 	}
@@ -105,7 +105,8 @@ func (c *ipmi) ipmitool(ctx context.Context, op string, limit time.Duration, arg
 	// A BMC that answers now may have been too busy a moment ago: only what it
 	// refuses a second time, with time enough, is refused.
 	c.m.slow()
-	if out, errText, err = c.exec(ctx, limit, args...); err != nil {
+	out, errText, err := c.exec(ctx, limit, args...)
+	if err != nil {
 		return "", &Error{Op: op, Address: c.hostPort(), Detail: "the BMC answers, and ipmitool failed: " + oneLine(errText+" "+out), Next: "try again; if it stays, the BMC does not support this"}
 	}
 	return out, nil
