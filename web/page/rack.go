@@ -192,6 +192,8 @@ func powerLamp(n inventory.Node, p Power, now time.Time) PowerLamp {
 		return PowerLamp{"?", Text{"was " + p.State + " " + age.EN + " ago", p.State + "（" + age.JA + "前）"}, "wait"}
 	case p.Reason != "":
 		return PowerLamp{"?", Text{"BMC silent", "BMC 応答なし"}, "wait"}
+	case !p.Seen.IsZero() && p.Seen.Before(n.Since): // the server has changed since
+		return PowerLamp{"·", Text{"being asked", "確認中"}, "quiet"}
 	case p.State == "on":
 		return PowerLamp{"●", Text{"on", "オン"}, "good"}
 	case p.State == "off":
