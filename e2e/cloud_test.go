@@ -64,7 +64,7 @@ func (s *story) installCloud(b *browser) {
 	b.open(s.url())
 	said := ""
 	s.wait("the page says that the install is over", fullLimit, func() bool {
-		now, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.querySelector(".status b").textContent.trim()`))
+		now, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.querySelector(".status:not(.gone-note) b").textContent.trim()`))
 		if err == nil && now != said {
 			said = now
 			s.Logf("the page says: %s", now)
