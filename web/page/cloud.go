@@ -105,9 +105,10 @@ func CloudPage(d CloudData) CloudView {
 			v.Hidden = append(v.Hidden, r)
 		}
 	}
-	v.Services, v.Capacity = servicesView(d), capacityView(d)
+	f := fleetOf(d)
+	v.Services, v.Capacity = servicesView(f), capacityView(d)
 	if d.Unit != "" {
-		v.Unit = unitView(d)
+		v.Unit = unitView(f)
 	}
 	if d.Journey != nil {
 		v.Journey = journeyView(*d.Journey)

@@ -176,8 +176,8 @@ func unitLamp(u inventory.Unit) Lamp {
 	return Lamp{"◔", Both(u.Active), "busy"}
 }
 
-func servicesView(d CloudData) ServicesView {
-	f := fleetOf(d)
+func servicesView(f fleet) ServicesView {
+	d := f.d
 	v := ServicesView{Columns: columnsOf(d.Rack), Trouble: troubles(d.Status.Value, inventory.PartCompute, inventory.PartNetwork, inventory.PartVolume)}
 	for _, n := range d.Rack.Nodes {
 		if n.Role == "" {
@@ -278,8 +278,8 @@ type UnitOn struct {
 	Lamp Lamp
 }
 
-func unitView(d CloudData) *UnitView {
-	f := fleetOf(d)
+func unitView(f fleet) *UnitView {
+	d := f.d
 	v := &UnitView{Node: d.Node, Restart: d.Restart, Restarted: d.Restarted}
 	v.Name, v.Short = d.Unit, strings.TrimSuffix(d.Unit, ".service")
 	if d.Node == "" {

@@ -70,7 +70,7 @@ func RunPage(d RunData) RunView {
 		now = *d.Run.Ended
 	}
 	for _, s := range d.Steps {
-		if s.State == inventory.StepDone || s.State == inventory.StepSkipped {
+		if progress.Settled(s.State) {
 			count.Done++
 		}
 	}
@@ -94,8 +94,8 @@ func RunPage(d RunData) RunView {
 			nodes = append(nodes, s.Node)
 		}
 	}
-	v.Draw = draw(d, v, progress.Draw(d.Run, nodes, slots, d.Asked.Node, now))
-	v.Path = pathOf(d, slots)
+	t := progress.Draw(d.Run, nodes, slots, d.Asked.Node, now)
+	v.Draw, v.Path = draw(d, v, t), pathOf(d, slots, t.Path)
 	v.table(d, now)
 	if d.Step != nil {
 		s := stepView(d, now)
@@ -104,14 +104,14 @@ func RunPage(d RunData) RunView {
 	return v
 }
 
-func pathOf(d RunData, slots []progress.Slot) PathView {
+func pathOf(d RunData, slots []progress.Slot, path []string) PathView {
 	var p PathView
 	index := map[string]*progress.Slot{}
 	for i := range slots {
 		index[slots[i].Step.Key] = &slots[i]
 	}
 	var before time.Time
-	for _, k := range progress.CriticalPath(slots) {
+	for _, k := range path {
 		s := index[k]
 		p.Steps++
 		p.Hand += s.End().Sub(s.Start()).Seconds()

@@ -348,7 +348,7 @@ func (v *BlockView) name(d RunData, l progress.Lane, b progress.Block, took floa
 	} else if b.State == inventory.StepRunning && took > 0 {
 		done := 0
 		for i := range b.Slots {
-			if st := b.Slots[i].Step.State; st == inventory.StepDone || st == inventory.StepSkipped {
+			if progress.Settled(b.Slots[i].Step.State) {
 				done++
 			}
 		}

@@ -71,7 +71,7 @@ func stateLamp(r inventory.Run) Lamp {
 	case inventory.RunFailed:
 		return Lamp{"✕", Text{"failed", "失敗"}, "bad"}
 	case inventory.RunActive:
-		if r.StopAt != nil {
+		if r.Stopping() {
 			return Lamp{"◔", Text{"stopping", "停止待ち"}, "busy"}
 		}
 		return Lamp{"◔", Text{"running", "実行中"}, "busy"}

@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"slices"
 	"time"
 
 	"sandai/inventory"
@@ -85,7 +86,7 @@ func (p *planner) plan(i int) time.Time {
 			}
 		}
 	}
-	if p.expected != nil && !settled(s.Step.State) {
+	if p.expected != nil && !Settled(s.Step.State) {
 		length := seconds(p.expected[s.Step.Key])
 		switch s.Step.State {
 		case inventory.StepRunning:
@@ -102,7 +103,8 @@ func (p *planner) plan(i int) time.Time {
 	return s.End()
 }
 
-func settled(st inventory.StepState) bool {
+// Settled reports whether nothing more is to come of a step.
+func Settled(st inventory.StepState) bool {
 	return st == inventory.StepDone || st == inventory.StepSkipped
 }
 
@@ -166,9 +168,7 @@ func CriticalPath(slots []Slot) []string {
 		}
 		at = next
 	}
-	for i, j := 0, len(path)-1; i < j; i, j = i+1, j-1 {
-		path[i], path[j] = path[j], path[i]
-	}
+	slices.Reverse(path)
 	return path
 }
 

@@ -105,11 +105,11 @@ func Draw(run inventory.Run, nodes []string, slots []Slot, open string, now time
 			continue
 		}
 		l.Total++
-		if settled(s.Step.State) {
+		if Settled(s.Step.State) {
 			l.Done++
 		}
 		if !s.Known() {
-			if !settled(s.Step.State) {
+			if !Settled(s.Step.State) {
 				l.Open++
 				t.Open++
 			}
@@ -188,7 +188,7 @@ func waiting(l Lane, list []Slot, slots []Slot, node map[string]string, now time
 	}
 	open := map[string]bool{}
 	for i := range slots {
-		open[slots[i].Step.Key] = !settled(slots[i].Step.State)
+		open[slots[i].Step.Key] = !Settled(slots[i].Step.State)
 	}
 	for i := range slots {
 		s := &slots[i].Step
