@@ -118,7 +118,6 @@ func NewAPI(c Config) http.Handler {
 		c.Images.OnChange(s.changed.ring)
 	}
 	r := gin.New()
-	r.ContextWithFallback = true // a gin.Context is a context of its request, with who asks
 	r.Use(gin.Recovery(), headers, s.gate.check)
 	r.HandleMethodNotAllowed = true
 	r.NoRoute(func(c *gin.Context) {

@@ -49,7 +49,7 @@ func (s *server) consoles(r *gin.Engine) {
 			fail(c, inventory.Errorf(inventory.Invalid, "the console wants the header Upgrade: %s; use appliance node console", ConsoleProtocol))
 			return
 		}
-		rack, err := s.rackOf(c, c.Query("rack"), c.Param("name"))
+		rack, err := s.rackOf(c.Request.Context(), c.Query("rack"), c.Param("name"))
 		if err != nil {
 			fail(c, err)
 			return

@@ -26,16 +26,16 @@ const journalLines = 200
 func (s *server) cloudPages(r *gin.Engine) {
 	r.GET("/racks/:rack/cloud", func(c *gin.Context) { s.cloudPage(c, http.StatusOK, cloudAsk{}, "") })
 	r.POST("/racks/:rack/cloud/proof", func(c *gin.Context) {
-		_, err := s.Control.RunProof(c, c.Param("rack"))
+		_, err := s.Control.RunProof(c.Request.Context(), c.Param("rack"))
 		s.cloudAction(c, "", "", err)
 	})
 	r.POST("/racks/:rack/cloud/secrets/:secret", s.revealAction)
 	r.POST("/racks/:rack/cloud/openrc", func(c *gin.Context) {
-		b, err := s.Cloud.Openrc(c, c.Param("rack"))
+		b, err := s.Cloud.Openrc(c.Request.Context(), c.Param("rack"))
 		s.handOver(c, b, "text/plain; charset=utf-8", "openrc", err)
 	})
 	r.POST("/racks/:rack/cloud/clouds.yaml", func(c *gin.Context) {
-		b, err := s.Cloud.CloudsYAML(c, c.Param("rack"))
+		b, err := s.Cloud.CloudsYAML(c.Request.Context(), c.Param("rack"))
 		s.handOver(c, b, "application/yaml", "clouds.yaml", err)
 	})
 	r.POST("/racks/:rack/nodes/:node/units/:unit/restart", s.restartAction)
@@ -75,7 +75,7 @@ func (s *server) cloudAction(c *gin.Context, node, unit string, err error) {
 // revealAction shows one secret, in this answer and nowhere else. It is a POST so
 // that the look is in the audit log.
 func (s *server) revealAction(c *gin.Context) {
-	v, err := s.Cloud.Reveal(c, c.Param("rack"), c.Param("secret"))
+	v, err := s.Cloud.Reveal(c.Request.Context(), c.Param("rack"), c.Param("secret"))
 	if err != nil {
 		s.cloudAction(c, "", "", err)
 		return
@@ -94,7 +94,7 @@ func (s *server) handOver(c *gin.Context, b []byte, contentType, name string, er
 
 func (s *server) restartAction(c *gin.Context) {
 	rack, node, unit := c.Param("rack"), c.Param("node"), c.Param("unit")
-	_, err := s.Calls.Restart(c, rack, node, unit)
+	_, err := s.Calls.Restart(c.Request.Context(), rack, node, unit)
 	s.looks.forget(unitsKey(rack, node))
 	s.looks.forget(journalKey(rack, node, unit))
 	s.looks.forget("cloud/" + rack)
@@ -136,7 +136,7 @@ func (s *server) cloudData(c *gin.Context, name string, ask cloudAsk) (page.Clou
 	if l.progress != nil {
 		d.Run = &l.progress.Run
 	}
-	report, err := s.Installer.Report(c, name)
+	report, err := s.Installer.Report(c.Request.Context(), name)
 	switch {
 	case err == nil:
 		d.Report = &report
@@ -155,10 +155,10 @@ func (s *server) cloudData(c *gin.Context, name string, ask cloudAsk) (page.Clou
 // said, and the rest stands.
 func (s *server) cloudKept(c *gin.Context, name string, d *page.CloudData) {
 	var err error
-	if d.Accounts, err = s.Cloud.Accounts(c, name); err != nil {
+	if d.Accounts, err = s.Cloud.Accounts(c.Request.Context(), name); err != nil {
 		d.Trouble = append(d.Trouble, err.Error())
 	}
-	switch j, err := s.Cloud.Journey(c, name); {
+	switch j, err := s.Cloud.Journey(c.Request.Context(), name); {
 	case err == nil:
 		d.Journey = &j
 	case inventory.CodeOf(err) != inventory.NotFound:
@@ -169,7 +169,7 @@ func (s *server) cloudKept(c *gin.Context, name string, d *page.CloudData) {
 // cloudAsked fills in what the cloud and the nodes say, as far as it is known;
 // what is old or unknown is asked for, and draws the page anew.
 func (s *server) cloudAsked(c *gin.Context, name string, d *page.CloudData) {
-	patience, cancel := context.WithTimeout(c, lookWait)
+	patience, cancel := context.WithTimeout(c.Request.Context(), lookWait)
 	defer cancel()
 	d.Units = map[string]page.Answer[[]inventory.Unit]{}
 	for _, n := range d.Rack.Nodes {

@@ -32,12 +32,12 @@ func (s *server) eventsPage(c *gin.Context) {
 func (s *server) eventsData(c *gin.Context) (page.EventsData, error) {
 	d := page.EventsData{Query: inventory.EventQuery{Text: c.Query("q"), Node: c.Query("node"), Type: inventory.EventType(c.Query("type")), Before: beforeOf(c)}}
 	var err error
-	if d.Racks, err = s.Racks.Racks(c); err != nil {
+	if d.Racks, err = s.Racks.Racks(c.Request.Context()); err != nil {
 		return d, err
 	}
 	ask := d.Query
 	ask.Limit = eventsOnPage + 1 // one more tells whether there are older ones
-	if d.Events, err = s.Events.FindEvents(c, ask); err != nil {
+	if d.Events, err = s.Events.FindEvents(c.Request.Context(), ask); err != nil {
 		return d, err
 	}
 	if len(d.Events) > eventsOnPage {
@@ -57,7 +57,7 @@ func (s *server) racksOfRuns(c *gin.Context, events []inventory.Event) (map[uint
 		if _, ok := out[*e.RunID]; ok {
 			continue
 		}
-		run, err := s.Runs.Run(c, *e.RunID)
+		run, err := s.Runs.Run(c.Request.Context(), *e.RunID)
 		if err != nil && inventory.CodeOf(err) != inventory.NotFound {
 			return nil, err
 		}

@@ -97,10 +97,10 @@ func (s *server) firstPages(r *gin.Engine) {
 func (s *server) firstPage(c *gin.Context, status int, d page.FirstData, problem string) {
 	f, err := s.frame(c, "rack", "", page.Text{EN: "A rack", JA: "ラックの追加"})
 	if err == nil {
-		d.Interfaces, err = s.Interfaces.Interfaces(c)
+		d.Interfaces, err = s.Interfaces.Interfaces(c.Request.Context())
 	}
 	if err == nil {
-		d.Racks, err = s.Racks.Racks(c)
+		d.Racks, err = s.Racks.Racks(c.Request.Context())
 	}
 	if err != nil {
 		s.problem(c, f, err)
@@ -137,8 +137,8 @@ func (s *server) mayProbe(i inventory.HostInterface, racks []inventory.Rack) err
 // lookAction looks for DHCP servers on an interface.
 func (s *server) lookAction(c *gin.Context) {
 	name := c.PostForm("interface")
-	all, err := s.Interfaces.Interfaces(c)
-	racks, err2 := s.Racks.Racks(c)
+	all, err := s.Interfaces.Interfaces(c.Request.Context())
+	racks, err2 := s.Racks.Racks(c.Request.Context())
 	if err = errors.Join(err, err2); err == nil {
 		i := slices.IndexFunc(all, func(i inventory.HostInterface) bool { return i.Name == name })
 		if i < 0 {
@@ -171,7 +171,7 @@ func (s *server) firstAction(c *gin.Context) {
 		s.firstPage(c, http.StatusUnprocessableEntity, d, "")
 		return
 	}
-	r, err := s.Control.CreateRack(c, r)
+	r, err := s.Control.CreateRack(c.Request.Context(), r)
 	if err != nil {
 		d.Errors = fieldErrors(err, "")
 		problem := err.Error()
@@ -225,7 +225,7 @@ func (s *server) importAction(c *gin.Context) {
 	name, file, err := formFile(c)
 	if err == nil {
 		var r inventory.Rack
-		if r, err = s.Installer.Import(c, name, file); err == nil {
+		if r, err = s.Installer.Import(c.Request.Context(), name, file); err == nil {
 			c.Redirect(http.StatusSeeOther, rackPath(r.Name))
 			return
 		}

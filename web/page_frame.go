@@ -67,9 +67,9 @@ func cookie(c *gin.Context, name string) string {
 func (s *server) frame(c *gin.Context, section, rack string, title page.Text) (page.Frame, error) {
 	f := bare(c, title)
 	f.URL, f.Section, f.Rack = c.Request.URL.RequestURI(), section, rack
-	f.Who, f.Role = whoLooks(c)
+	f.Who, f.Role = whoLooks(c.Request.Context())
 	var err error
-	if f.Racks, err = s.Racks.RackNames(c); err != nil {
+	if f.Racks, err = s.Racks.RackNames(c.Request.Context()); err != nil {
 		return f, err
 	}
 	if rack == "" && len(f.Racks) > 0 {
@@ -92,7 +92,7 @@ func (s *server) looked(c *gin.Context, rack string) (look, error) {
 	if l, ok := c.Get(key); ok {
 		return l.(look), nil
 	}
-	l, err := s.look(c, rack)
+	l, err := s.look(c.Request.Context(), rack)
 	if err == nil {
 		c.Set(key, l)
 	}

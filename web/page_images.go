@@ -19,9 +19,9 @@ func (s *server) imagePages(r *gin.Engine) {
 			s.imagesPage(c, http.StatusUnprocessableEntity, "nothing is built: tick the images to build, or build all that changed")
 			return
 		}
-		s.imageAction(c, s.Images.Build(c, names))
+		s.imageAction(c, s.Images.Build(c.Request.Context(), names))
 	})
-	r.POST("/images/stop", func(c *gin.Context) { s.imageAction(c, s.Images.StopBuild(c)) })
+	r.POST("/images/stop", func(c *gin.Context) { s.imageAction(c, s.Images.StopBuild(c.Request.Context())) })
 }
 
 func (s *server) imageAction(c *gin.Context, err error) {
@@ -35,9 +35,9 @@ func (s *server) imageAction(c *gin.Context, err error) {
 func (s *server) imagesPage(c *gin.Context, status int, problem string) {
 	f, err := s.frame(c, "images", "", page.Text{EN: "Images", JA: "イメージ"})
 	f.URL = "/images"
-	d := page.ImagesData{Names: s.Images.ImageNames(), Build: s.Images.LatestBuild(c), Now: time.Now()}
+	d := page.ImagesData{Names: s.Images.ImageNames(), Build: s.Images.LatestBuild(c.Request.Context()), Now: time.Now()}
 	if err == nil {
-		d.Images, err = s.Images.Images(c)
+		d.Images, err = s.Images.Images(c.Request.Context())
 	}
 	if err != nil {
 		s.problem(c, f, err)

@@ -66,7 +66,7 @@ func (s *server) previewPage(c *gin.Context, status int, d page.PreviewData, pro
 		d.Rack = l.rack
 	}
 	if err == nil && d.Preview.Hash == "" {
-		d.Preview, err = s.Control.Preview(c, name)
+		d.Preview, err = s.Control.Preview(c.Request.Context(), name)
 	}
 	if err == nil {
 		d.Run, err = s.latestInstall(c, d.Rack.ID)
@@ -87,7 +87,7 @@ func runPath(rack string, id uint) string {
 
 // latestInstall is the number of a rack's latest install, 0 before the first.
 func (s *server) latestInstall(c *gin.Context, rackID uint) (uint, error) {
-	runs, err := s.Runs.Runs(c, rackID)
+	runs, err := s.Runs.Runs(c.Request.Context(), rackID)
 	var last uint
 	for _, r := range runs {
 		if r.Kind == inventory.RunInstall {
@@ -101,7 +101,7 @@ func (s *server) latestInstall(c *gin.Context, rackID uint) (uint, error) {
 // name was typed, and if what is lost was consented to.
 func (s *server) installAction(c *gin.Context) {
 	name, hash := c.Param("rack"), c.PostForm("hash")
-	p, err := s.Control.Preview(c, name)
+	p, err := s.Control.Preview(c.Request.Context(), name)
 	if err != nil {
 		s.previewPage(c, errorOf(err).status, page.PreviewData{}, err.Error())
 		return
@@ -128,10 +128,10 @@ func (s *server) installAction(c *gin.Context) {
 
 func (s *server) install(c *gin.Context, d page.PreviewData) {
 	name := d.Preview.Rack
-	run, err := s.Installer.Install(c, name, inventory.InstallRequest{PreviewHash: d.Preview.Hash, Erase: d.Erase, Confirm: d.Typed})
+	run, err := s.Installer.Install(c.Request.Context(), name, inventory.InstallRequest{PreviewHash: d.Preview.Hash, Erase: d.Erase, Confirm: d.Typed})
 	switch {
 	case inventory.CodeOf(err) == inventory.Conflict: // it changed in this very moment
-		now, again := s.Control.Preview(c, name)
+		now, again := s.Control.Preview(c.Request.Context(), name)
 		if again != nil {
 			s.previewPage(c, http.StatusConflict, page.PreviewData{}, err.Error())
 			return
@@ -163,7 +163,7 @@ func (s *server) changes(rack, hash string, now inventory.Preview) []page.Text {
 // not installed where none is chosen.
 func (s *server) inspectAction(c *gin.Context) {
 	name := c.Param("rack")
-	in, err := s.Control.Inspect(c, name, c.PostFormArray("node"))
+	in, err := s.Control.Inspect(c.Request.Context(), name, c.PostFormArray("node"))
 	switch {
 	case err != nil:
 		s.previewPage(c, errorOf(err).status, page.PreviewData{}, err.Error())

@@ -81,9 +81,9 @@ func (s *server) rackData(c *gin.Context, name string) (page.RackData, error) {
 	if len(d.Selected) == 1 {
 		switch d.Tab {
 		case "history":
-			d.History, err = s.Events.FindEvents(c, inventory.EventQuery{Node: d.Selected[0], Limit: historyLength})
+			d.History, err = s.Events.FindEvents(c.Request.Context(), inventory.EventQuery{Node: d.Selected[0], Limit: historyLength})
 		case "bmc":
-			d.BMC = s.bmcFacts(c, l.rack, d.Selected[0])
+			d.BMC = s.bmcFacts(c.Request.Context(), l.rack, d.Selected[0])
 		case "console": // for who has no script; the others get the line itself
 			d.Console = s.Consoles.Tail(name, d.Selected[0], consoleLength)
 		}
@@ -119,7 +119,7 @@ func (s *server) powerAction(c *gin.Context) {
 		return
 	}
 	for _, n := range nodes {
-		if err := s.Power.SetPower(c, name, n, op); err != nil {
+		if err := s.Power.SetPower(c.Request.Context(), name, n, op); err != nil {
 			s.rackPage(c, errorOf(err).status, n+": "+err.Error())
 			return
 		}
@@ -131,7 +131,7 @@ func (s *server) powerAction(c *gin.Context) {
 // resumeAction goes on with a run that failed or was stopped.
 func (s *server) resumeAction(c *gin.Context) {
 	name := c.Param("rack")
-	if _, err := s.Installer.Install(c, name, inventory.InstallRequest{}); err != nil {
+	if _, err := s.Installer.Install(c.Request.Context(), name, inventory.InstallRequest{}); err != nil {
 		s.rackPage(c, errorOf(err).status, err.Error())
 		return
 	}

@@ -50,13 +50,13 @@ func (s *server) roleFacts(c *gin.Context, rack, node string, role inventory.Rol
 		return inventory.Errorf(inventory.NotFound, "there is no node %s in rack %s: it may have another name by now, see the rack", node, rack)
 	}
 	d.Rack, d.Node, d.Role = l.rack, l.rack.Nodes[i], role
-	if d.Fits, err = s.Control.Fits(c, rack, node); err != nil {
+	if d.Fits, err = s.Control.Fits(c.Request.Context(), rack, node); err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(d.Fits, func(f inventory.Fitness) bool { return f.Role == role }) {
 		d.Role = page.SuggestRole(d.Rack, d.Node, d.Fits)
 	}
-	d.Proposed, err = s.Control.Propose(c, rack, node, d.Role)
+	d.Proposed, err = s.Control.Propose(c.Request.Context(), rack, node, d.Role)
 	return err
 }
 
@@ -76,7 +76,7 @@ func (s *server) roleAction(c *gin.Context) {
 		typed[name] = strings.TrimSpace(c.PostForm(name))
 	}
 	role := inventory.Role(c.PostForm("role"))
-	fits, err := s.Control.Fits(c, rack, node)
+	fits, err := s.Control.Fits(c.Request.Context(), rack, node)
 	if err != nil {
 		s.roleRefused(c, role, typed, nil, err)
 		return
@@ -132,7 +132,7 @@ func requestOf(role inventory.Role, typed map[string]string, password string) (r
 }
 
 func (s *server) setRole(c *gin.Context, rack, node string, req inventory.RoleRequest, typed map[string]string) {
-	n, err := s.Control.SetRole(c, rack, node, req)
+	n, err := s.Control.SetRole(c.Request.Context(), rack, node, req)
 	if err != nil {
 		s.roleRefused(c, req.Role, typed, fieldErrors(err, req.Name+"'s "), err)
 		return

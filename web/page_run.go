@@ -42,12 +42,12 @@ func (s *server) runsPage(c *gin.Context) {
 		s.problem(c, f, err)
 		return
 	}
-	runs, err := s.Runs.Runs(c, l.rack.ID)
+	runs, err := s.Runs.Runs(c.Request.Context(), l.rack.ID)
 	if err != nil {
 		s.problem(c, f, err)
 		return
 	}
-	counts, err := s.Runs.CountSteps(c, l.rack.ID)
+	counts, err := s.Runs.CountSteps(c.Request.Context(), l.rack.ID)
 	if err != nil {
 		s.problem(c, f, err)
 		return
@@ -90,7 +90,7 @@ func (s *server) runOf(c *gin.Context, rack inventory.Rack) (inventory.Run, erro
 	if err != nil {
 		return inventory.Run{}, inventory.Errorf(inventory.NotFound, "a run has a number, which %q is not", c.Param("id"))
 	}
-	run, err := s.Runs.Run(c, uint(id))
+	run, err := s.Runs.Run(c.Request.Context(), uint(id))
 	if err == nil && run.RackID != rack.ID {
 		err = inventory.Errorf(inventory.NotFound, "run %d is not of rack %s", id, rack.Name)
 	}
@@ -115,10 +115,10 @@ func (s *server) runData(c *gin.Context, name string) (page.RunData, error) {
 	d.Latest = l.progress != nil && l.progress.Run.ID == d.Run.ID
 	if d.Latest { // the frame shows the same moment
 		d.Run, d.Steps = l.progress.Run, l.steps
-	} else if d.Steps, err = s.Runs.Steps(c, d.Run.ID); err != nil {
+	} else if d.Steps, err = s.Runs.Steps(c.Request.Context(), d.Run.ID); err != nil {
 		return d, err
 	}
-	if d.Expected, err = s.expected(c, d.Run.RackID, d.Run.ID); err != nil {
+	if d.Expected, err = s.expected(c.Request.Context(), d.Run.RackID, d.Run.ID); err != nil {
 		return d, err
 	}
 	key := d.Asked.Step
@@ -137,7 +137,7 @@ func (s *server) runData(c *gin.Context, name string) (page.RunData, error) {
 
 // reportFile gives a run's report to be kept.
 func (s *server) reportFile(c *gin.Context) {
-	rack, err := s.Racks.Rack(c, c.Param("rack"))
+	rack, err := s.Racks.Rack(c.Request.Context(), c.Param("rack"))
 	if err != nil {
 		s.problem(c, page.Frame{}, err)
 		return
@@ -147,7 +147,7 @@ func (s *server) reportFile(c *gin.Context) {
 		s.problem(c, page.Frame{}, err)
 		return
 	}
-	report, err := s.Installer.RunReport(c, run.ID)
+	report, err := s.Installer.RunReport(c.Request.Context(), run.ID)
 	if err != nil {
 		s.problem(c, page.Frame{}, err)
 		return
@@ -157,11 +157,13 @@ func (s *server) reportFile(c *gin.Context) {
 }
 
 func (s *server) stopAction(c *gin.Context) {
-	s.steer(c, func() (inventory.Run, error) { return s.Control.StopAfter(c, c.Param("rack"), c.PostForm("reason")) })
+	s.steer(c, func() (inventory.Run, error) {
+		return s.Control.StopAfter(c.Request.Context(), c.Param("rack"), c.PostForm("reason"))
+	})
 }
 
 func (s *server) keepGoingAction(c *gin.Context) {
-	s.steer(c, func() (inventory.Run, error) { return s.Control.KeepGoing(c, c.Param("rack")) })
+	s.steer(c, func() (inventory.Run, error) { return s.Control.KeepGoing(c.Request.Context(), c.Param("rack")) })
 }
 
 // noControl is the error where the appliance was made without a Control.
@@ -181,17 +183,19 @@ func (s *server) steer(c *gin.Context, do func() (inventory.Run, error)) {
 }
 
 func (s *server) retryAction(c *gin.Context) {
-	s.steerStep(c, func(run uint, key string) (inventory.Run, error) { return s.Control.RetryStep(c, run, key) })
+	s.steerStep(c, func(run uint, key string) (inventory.Run, error) {
+		return s.Control.RetryStep(c.Request.Context(), run, key)
+	})
 }
 
 func (s *server) skipAction(c *gin.Context) {
 	s.steerStep(c, func(run uint, key string) (inventory.Run, error) {
-		return s.Control.SkipStep(c, run, key, c.PostForm("reason"))
+		return s.Control.SkipStep(c.Request.Context(), run, key, c.PostForm("reason"))
 	})
 }
 
 func (s *server) steerStep(c *gin.Context, do func(run uint, key string) (inventory.Run, error)) {
-	rack, err := s.Racks.Rack(c, c.Param("rack"))
+	rack, err := s.Racks.Rack(c.Request.Context(), c.Param("rack"))
 	if err != nil {
 		s.problem(c, page.Frame{}, err)
 		return

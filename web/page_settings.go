@@ -28,12 +28,12 @@ func (s *server) settingsPages(r *gin.Engine) {
 		if err != nil {
 			err = inventory.Errorf(inventory.NotFound, "there is no token %s", c.Param("id"))
 		} else {
-			err = s.gate.removeToken(c, uint(id))
+			err = s.gate.removeToken(c.Request.Context(), uint(id))
 		}
 		s.settingsAction(c, "account", "removed", err)
 	})
 	r.POST("/settings/users", func(c *gin.Context) {
-		_, err := s.gate.addUser(c, NewUser{Name: c.PostForm("name"), Role: inventory.UserRole(c.PostForm("role")), Password: c.PostForm("password")})
+		_, err := s.gate.addUser(c.Request.Context(), NewUser{Name: c.PostForm("name"), Role: inventory.UserRole(c.PostForm("role")), Password: c.PostForm("password")})
 		s.settingsAction(c, "users", "added", err)
 	})
 	r.POST("/settings/users/:name", s.userAction)
@@ -43,7 +43,7 @@ func (s *server) settingsPages(r *gin.Engine) {
 			s.settingsAction(c, "users", "", inventory.Errorf(inventory.Invalid, "nobody was removed: to remove a user, type the name: %s", name))
 			return
 		}
-		s.settingsAction(c, "users", "deleted", s.Access.DeleteUser(c, name))
+		s.settingsAction(c, "users", "deleted", s.Access.DeleteUser(c.Request.Context(), name))
 	})
 }
 
@@ -70,11 +70,11 @@ func (s *server) passwordAction(c *gin.Context) {
 		s.settingsAction(c, "account", "", inventory.Errorf(inventory.Invalid, "nothing was changed: the new password was typed twice and differs; type it again"))
 		return
 	}
-	who := WhoOf(c)
-	err := s.gate.changeOwn(c, c.PostForm("old"), c.PostForm("new"))
+	who := WhoOf(c.Request.Context())
+	err := s.gate.changeOwn(c.Request.Context(), c.PostForm("old"), c.PostForm("new"))
 	if err == nil && who.session != 0 {
 		var u inventory.User
-		if u, err = s.Access.User(c, who.Name); err == nil {
+		if u, err = s.Access.User(c.Request.Context(), who.Name); err == nil {
 			err = s.gate.begin(c, u)
 		}
 	}
@@ -92,7 +92,7 @@ func (s *server) tokenAction(c *gin.Context) {
 	}
 	var made MadeToken
 	if err == nil {
-		made, err = s.gate.addToken(c, NewToken{Name: name, Role: inventory.UserRole(c.PostForm("role")), Days: days})
+		made, err = s.gate.addToken(c.Request.Context(), NewToken{Name: name, Role: inventory.UserRole(c.PostForm("role")), Days: days})
 	}
 	if err != nil {
 		s.settingsAction(c, "account", "", err)
@@ -111,7 +111,7 @@ func (s *server) userAction(c *gin.Context) {
 	case role != "" && !role.Valid():
 		err = inventory.Errorf(inventory.Invalid, "there is no role %q; there are viewer, operator and admin", role)
 	default:
-		_, err = s.gate.changeUser(c, c.Param("name"), UserChange{Role: role, Password: password})
+		_, err = s.gate.changeUser(c.Request.Context(), c.Param("name"), UserChange{Role: role, Password: password})
 	}
 	s.settingsAction(c, "users", "changed", err)
 }
@@ -121,7 +121,7 @@ func (s *server) settingsPage(c *gin.Context, status int, d page.SettingsData, p
 	if c.Request.Method != http.MethodGet {
 		f.URL = settingsURL(d.Tab)
 	}
-	who := WhoOf(c)
+	who := WhoOf(c.Request.Context())
 	d.Name, d.Role, d.User, d.Min = who.Name, string(who.Role), who.user != 0, auth.MinPassword
 	if err == nil {
 		err = s.settingsData(c, &d, f.Racks)
@@ -137,9 +137,9 @@ func (s *server) settingsPage(c *gin.Context, status int, d page.SettingsData, p
 func (s *server) settingsData(c *gin.Context, d *page.SettingsData, racks []string) (err error) {
 	switch d.Tab {
 	case "account":
-		d.Tokens, err = s.gate.tokens(c)
+		d.Tokens, err = s.gate.tokens(c.Request.Context())
 	case "users":
-		d.Users, err = s.Access.Users(c)
+		d.Users, err = s.Access.Users(c.Request.Context())
 	case "audit":
 		var who *string
 		if d.Who, d.Before = c.Query("who"), beforeOf(c); d.Who != "" {
@@ -149,7 +149,7 @@ func (s *server) settingsData(c *gin.Context, d *page.SettingsData, racks []stri
 			}
 			who = &name
 		}
-		d.Audit, err = s.Access.Audit(c, who, d.Before, auditOnPage+1)
+		d.Audit, err = s.Access.Audit(c.Request.Context(), who, d.Before, auditOnPage+1)
 		if len(d.Audit) > auditOnPage {
 			d.Audit, d.More = d.Audit[:auditOnPage], true
 		}
