@@ -29,14 +29,14 @@ func (c *ipmi) SetBootDevice(ctx context.Context, d BootDevice, persistent bool)
 			return err
 		})
 		if err != nil {
-			if try == tries || errors.Is(err, ErrAuth) || errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
+			if try == tries || hopeless(ctx, err) {
 				return err
 			}
 			c.log.Warn("the boot device could not be set; the command is given again", "device", d, "err", err)
 			continue
 		}
 		out, err := c.ipmitool(ctx, what, commandTime, "chassis", "bootparam", "get", "5")
-		if errors.Is(err, ErrAuth) || errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
+		if hopeless(ctx, err) {
 			return err
 		}
 		if err != nil {

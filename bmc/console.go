@@ -75,7 +75,7 @@ func (c *ipmi) Console(ctx context.Context) (io.ReadWriteCloser, error) {
 // freeConsole ends a session that a dead client left behind, or another one has.
 func (c *ipmi) freeConsole(ctx context.Context, what string) error {
 	_, err := c.ipmitool(ctx, what, commandTime, "sol", "deactivate")
-	if errors.Is(err, ErrAuth) || errors.Is(err, ErrUnreachable) || ctx.Err() != nil {
+	if hopeless(ctx, err) {
 		return err
 	}
 	return nil // "already de-activated" comes as a failure

@@ -100,3 +100,8 @@ func ended(ctx context.Context, op, address string) error {
 	}
 	return &Error{Op: op, Address: address, Detail: "stopped before it was done: " + ctx.Err().Error(), Next: "try again", Err: ctx.Err()}
 }
+
+// hopeless reports whether asking the BMC again at once would not help.
+func hopeless(ctx context.Context, err error) bool {
+	return errors.Is(err, ErrAuth) || errors.Is(err, ErrUnreachable) || ctx.Err() != nil
+}

@@ -60,9 +60,12 @@ func (b *browser) takeAll(name, path string) {
 	}
 	b.window(1440, 900)
 	b.prefers("light", "en")
-	b.open(path + map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "lang=ja")
+	inLang := func(lang string) string {
+		return path + map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "lang=" + lang
+	}
+	b.open(inLang("ja"))
 	b.save(name + "-desk-light-ja")
-	b.open(path + map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "lang=en")
+	b.open(inLang("en"))
 }
 
 func (b *browser) save(name string) {

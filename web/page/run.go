@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -135,11 +136,11 @@ func pathOf(d RunData, slots []progress.Slot, path []string) PathView {
 }
 
 // titleOf is a step's title: in English as the run has it, in Japanese as the
-// guide has it today.
+// guide has it today, else in English too.
 func titleOf(d RunData, s inventory.Step) Text {
-	t := Text{EN: s.Title}
+	t := Both(s.Title)
 	if d.Texts != nil {
-		t.JA = d.Texts(s.Key).Title.JA
+		t.JA = cmp.Or(d.Texts(s.Key).Title.JA, s.Title)
 	}
 	return t
 }

@@ -342,9 +342,6 @@ func (v *BlockView) name(d RunData, l progress.Lane, b progress.Block, took floa
 		s := b.Slots[0].Step
 		v.Key, v.Label = s.Key, progress.ShortStep(s)
 		what = titleOf(d, s)
-		if what.JA == "" {
-			what.JA = what.EN
-		}
 	} else if b.State == inventory.StepRunning && took > 0 {
 		done := 0
 		for i := range b.Slots {
