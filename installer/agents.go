@@ -20,6 +20,9 @@ func (e *Engine) Enroll(ctx context.Context, rackID uint, req inventory.EnrollRe
 	if err != nil || n.BootNonce == "" || subtle.ConstantTimeCompare([]byte(n.BootNonce), []byte(req.Nonce)) != 1 {
 		return inventory.EnrollReply{}, inventory.Errorf(inventory.Unauthorised, "%s has no boot due with that nonce: power-cycle it through an install", req.Node)
 	}
+	if err := untouchable(n); err != nil {
+		return inventory.EnrollReply{}, err
+	}
 	cert, err := e.Signer.SignAgent(req.CSR, n.Name)
 	if err != nil {
 		return inventory.EnrollReply{}, err
@@ -48,13 +51,19 @@ func (e *Engine) Poll(ctx context.Context, rackID uint, node string, req invento
 	hold := time.NewTimer(pollHold)
 	defer hold.Stop()
 	for {
-		tasks, err := e.tasks(ctx, rackID, node, req, began)
+		n, err := e.store.Node(ctx, rackID, node)
 		if err != nil {
 			return inventory.PollReply{}, err
 		}
-		calls, more := visit.take()
-		if len(tasks) > 0 || len(calls) > 0 {
-			return inventory.PollReply{Tasks: tasks, Calls: calls}, nil
+		var more <-chan struct{}
+		if n.HandsOff == nil {
+			var reply inventory.PollReply
+			if reply.Tasks, err = e.tasks(ctx, n, req, began); err != nil {
+				return inventory.PollReply{}, err
+			}
+			if reply.Calls, more = visit.take(); len(reply.Tasks) > 0 || len(reply.Calls) > 0 {
+				return reply, nil
+			}
 		}
 		select {
 		case <-more:
@@ -105,22 +114,22 @@ func (e *Engine) seen(ctx context.Context, rackID uint, node string, req invento
 // to work on when its poll began is an older attempt of a step that became ready
 // since: one that failed and is tried again. A machine in the ramdisk that no run
 // works on is only looked at.
-func (e *Engine) tasks(ctx context.Context, rackID uint, node string, req inventory.PollRequest, began time.Time) ([]inventory.Task, error) {
+func (e *Engine) tasks(ctx context.Context, n inventory.Node, req inventory.PollRequest, began time.Time) ([]inventory.Task, error) {
 	runs, err := e.store.ActiveRuns(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []inventory.Task
 	works := false // a run has something to do on this node, now or later
-	if i := slices.IndexFunc(runs, func(r inventory.Run) bool { return r.RackID == rackID }); i >= 0 {
+	if i := slices.IndexFunc(runs, func(r inventory.Run) bool { return r.RackID == n.RackID }); i >= 0 {
 		steps, err := e.store.Steps(ctx, runs[i].ID)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range steps {
-			works = works || s.Node == node && !s.Ended()
+			works = works || s.Node == n.Name && !s.Ended()
 			busy := slices.Contains(req.Running, s.Key) && !(s.ReadyAt != nil && s.ReadyAt.After(began))
-			if s.Owner != inventory.OwnerAgent || s.Node != node || busy ||
+			if s.Owner != inventory.OwnerAgent || s.Node != n.Name || busy ||
 				(s.State != inventory.StepReady && s.State != inventory.StepRunning) ||
 				inRamdisk(s.Chapter) != (req.Stage == inventory.StageRamdisk) {
 				continue
@@ -134,10 +143,6 @@ func (e *Engine) tasks(ctx context.Context, rackID uint, node string, req invent
 	}
 	if works || req.Stage != inventory.StageRamdisk {
 		return out, nil
-	}
-	n, err := e.store.Node(ctx, rackID, node)
-	if err != nil {
-		return nil, err
 	}
 	return visitTasks(n, req), nil
 }

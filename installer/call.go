@@ -151,6 +151,9 @@ func (e *Engine) call(ctx context.Context, rack inventory.Rack, node string, c i
 	if err != nil {
 		return inventory.CallAnswer{}, err
 	}
+	if err := untouchable(n); err != nil {
+		return inventory.CallAnswer{}, err
+	}
 	if err := e.reachable(n); err != nil {
 		return inventory.CallAnswer{}, err
 	}

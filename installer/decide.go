@@ -30,8 +30,10 @@ func decide(n inventory.Node) inventory.BootDecision {
 		most = maxVisits
 	}
 	switch {
-	case n.State == inventory.Parked || n.State == inventory.Maintenance:
-		d.Action, d.Reason = inventory.BootSilent, "it is "+string(n.State)+": "+n.Reason
+	case n.HandsOff != nil:
+		d.Action, d.Reason = inventory.BootSilent, untouchable(n).Error()
+	case n.State == inventory.Parked:
+		d.Action, d.Reason = inventory.BootSilent, "it is parked: "+n.Reason
 	case n.Role == "" && (!look || n.BootNonce == ""):
 		d.Reason = "it has no role: a machine nobody asked for is never wiped"
 	case n.BootNonce == "":
@@ -61,7 +63,7 @@ func (e *Engine) Decide(ctx context.Context, rackID uint, m inventory.Machine) (
 		return inventory.BootDecision{}, fmt.Errorf("decide what %s boots: %w", m.MAC, err)
 	}
 	d := decide(n)
-	if d.Action == inventory.BootSilent && n.State == inventory.Deploying {
+	if d.Action == inventory.BootSilent && n.State == inventory.Deploying && n.HandsOff == nil {
 		if n, err = e.park(ctx, n); err != nil {
 			return inventory.BootDecision{}, fmt.Errorf("park %s: %w", d.Node, err)
 		}

@@ -42,6 +42,7 @@ type Engine struct {
 	sels    *kept[inventory.SEL]
 
 	statuses *kept[inventory.CloudStatus]
+	reins    reins
 
 	mu       sync.Mutex
 	inflight map[string]bool // "run/key" of appliance steps that a goroutine works on
@@ -68,7 +69,8 @@ func (e *Engine) Run(ctx context.Context) error {
 	t := time.NewTicker(tick)
 	defer t.Stop()
 	for {
-		if err := e.pass(ctx); err != nil && ctx.Err() == nil {
+		err := e.pass(ctx)
+		if err != nil && ctx.Err() == nil {
 			e.log.Error("a pass over the runs failed; it is tried again", "err", err)
 		}
 		select {
@@ -110,7 +112,11 @@ func (e *Engine) advance(ctx context.Context, run inventory.Run) error {
 		if err != nil {
 			return err
 		}
-		moves := next(run, steps, signals, now)
+		held, err := e.heldNodes(ctx, run.RackID)
+		if err != nil {
+			return err
+		}
+		moves := next(run, steps, signals, held, now)
 		for _, m := range moves {
 			if err := e.apply(ctx, run, m); err != nil {
 				return err
@@ -119,7 +125,7 @@ func (e *Engine) advance(ctx context.Context, run inventory.Run) error {
 		if len(moves) > 0 {
 			continue
 		}
-		e.launch(ctx, run, steps)
+		e.launch(ctx, run, steps, held)
 		return e.finish(ctx, run, steps)
 	}
 }

@@ -115,6 +115,8 @@ type world struct {
 	tasks []string        // keys of what was handed out outside of runs
 	held  string          // the step whose end waits until free is closed
 	free  chan struct{}
+	// slowBMC, if any, is called before a machine is switched on or off.
+	slowBMC func(ctx context.Context, node string)
 }
 
 func newWorld(t *testing.T) *world {
@@ -206,7 +208,16 @@ func (m *machine) PowerState(context.Context) (bmc.PowerState, error) {
 
 func (m *machine) SetBootDevice(context.Context, bmc.BootDevice, bool) error { return nil }
 
-func (m *machine) SetPower(_ context.Context, op bmc.PowerOp) error {
+func (m *machine) SetPower(ctx context.Context, op bmc.PowerOp) error {
+	m.w.mu.Lock()
+	slow := m.w.slowBMC
+	m.w.mu.Unlock()
+	if slow != nil {
+		slow(ctx, m.name())
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	m.w.mu.Lock()
 	m.w.on[m.name()] = op != bmc.PowerOpOff
 	m.w.mu.Unlock()

@@ -13,11 +13,11 @@ import (
 )
 
 // launch starts a goroutine for every appliance step that is due and has none:
-// those that are ready, and those that an earlier process left running. All of
-// them look before they act, so that starting again is safe.
-func (e *Engine) launch(ctx context.Context, run inventory.Run, steps []inventory.Step) {
+// those that are ready, and those that an earlier process or hands off left
+// running. All of them look before they act, so that starting again is safe.
+func (e *Engine) launch(ctx context.Context, run inventory.Run, steps []inventory.Step, held map[string]bool) {
 	for _, s := range steps {
-		if s.Owner != inventory.OwnerAppliance || (s.State != inventory.StepReady && s.State != inventory.StepRunning) {
+		if s.Owner != inventory.OwnerAppliance || held[s.Node] || (s.State != inventory.StepReady && s.State != inventory.StepRunning) {
 			continue
 		}
 		id := fmt.Sprintf("%d/%s", run.ID, s.Key)
@@ -65,6 +65,10 @@ func (e *Engine) carryOut(ctx context.Context, run inventory.Run, s inventory.St
 	out, err := e.do(stepCtx, run, s2)
 	if ctx.Err() != nil {
 		return // the process ends: the step stays running and is taken up again
+	}
+	if s.Node != "" && errors.Is(err, errHandsOff) {
+		log.Info("hands off: the step waits until its node is let go")
+		return
 	}
 	st, reason := inventory.StepDone, ""
 	if err != nil {

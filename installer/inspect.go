@@ -67,15 +67,16 @@ func (e *Engine) Inspect(ctx context.Context, name string, nodes []string) (inve
 // visiting reports whether a node in the ramdisk is there to be looked at, and for
 // nothing else.
 func visiting(n inventory.Node) bool {
-	return n.State == inventory.Discovered || n.State == inventory.Inspected || n.State == inventory.Ready && n.Role != ""
+	return n.HandsOff == nil && (n.State == inventory.Discovered || n.State == inventory.Inspected || n.State == inventory.Ready && n.Role != "")
 }
 
 func leftAlone(n inventory.Node) string {
+	if n.HandsOff != nil {
+		return "it is not to be touched (hands off); let it go first"
+	}
 	switch n.State {
 	case inventory.Failed, inventory.Parked:
 		return fmt.Sprintf("its install %s in the middle: resume that, it looks at the hardware too", map[inventory.NodeState]string{inventory.Failed: "failed", inventory.Parked: "was parked"}[n.State])
-	case inventory.Maintenance:
-		return "it is in maintenance"
 	}
 	return fmt.Sprintf("it is %s, and an inspection would interrupt it", n.State)
 }

@@ -152,6 +152,11 @@ func (e *Engine) look(ctx context.Context, name string) (rack inventory.Rack, p 
 func (e *Engine) start(ctx context.Context, rack inventory.Rack, p inventory.Plan, v inventory.Preview, req inventory.InstallRequest) (inventory.Run, error) {
 	run := inventory.Run{RackID: rack.ID, Rack: rack.Name, Kind: inventory.RunInstall, PlanHash: p.Hash, Erase: req.Erase,
 		State: inventory.RunActive, Created: time.Now(), Attempt: 1}
+	for _, n := range rack.Nodes {
+		if err := untouchable(n); err != nil && n.Role != "" {
+			return inventory.Run{}, err
+		}
+	}
 	if req.PreviewHash != "" {
 		if err := confirm(p.Steps, v); err != nil {
 			return inventory.Run{}, err

@@ -21,7 +21,9 @@ type move struct {
 // its deadline fails. Nothing new begins while a stop is asked for, nor after a
 // step failed; but the nodes of an inspection do not wait for each other. It is
 // pure. signals maps a signal step's key to the time at which it was seen.
-func next(run inventory.Run, steps []inventory.Step, signals map[string]time.Time, now time.Time) []move {
+//
+// Of a node that hands are off no step begins and none is late; held has its name.
+func next(run inventory.Run, steps []inventory.Step, signals map[string]time.Time, held map[string]bool, now time.Time) []move {
 	done := map[string]bool{}
 	hold := run.StopAt != nil
 	for _, s := range steps {
@@ -37,6 +39,7 @@ func next(run inventory.Run, steps []inventory.Step, signals map[string]time.Tim
 				at = *s.StartedAt // a machine may be quicker than the step before, which looks whether its power is on
 			}
 			out = append(out, move{step: s, state: inventory.StepDone, at: at})
+		case held[s.Node]:
 		case s.State == inventory.StepPending && !hold && ready(s, done):
 			m := move{step: s, state: inventory.StepReady, at: now}
 			if s.Owner == inventory.OwnerSignal {

@@ -27,6 +27,7 @@ func TestNext(t *testing.T) {
 		run     inventory.Run
 		steps   []inventory.Step
 		signals map[string]time.Time
+		held    map[string]bool
 		want    []string
 	}{
 		"the first step of all": {
@@ -57,6 +58,12 @@ func TestNext(t *testing.T) {
 			steps: []inventory.Step{step("a", inventory.StepFailed, inventory.OwnerAgent), step("b", inventory.StepPending, inventory.OwnerAgent), step("c", inventory.StepPending, inventory.OwnerAgent, "a")},
 			want:  []string{"b ready 12:00:00"},
 		},
+		"hands off hold a node's steps, not its signals": {
+			steps:   []inventory.Step{late, step("a", inventory.StepPending, inventory.OwnerAgent), step("b", inventory.StepRunning, inventory.OwnerSignal)},
+			signals: map[string]time.Time{"b": past},
+			held:    map[string]bool{"n": true},
+			want:    []string{"b done 11:59:00"},
+		},
 		"a stop holds what has not begun": {
 			run:     inventory.Run{StopAt: &past},
 			steps:   []inventory.Step{step("a", inventory.StepPending, inventory.OwnerAgent), step("b", inventory.StepRunning, inventory.OwnerSignal), step("c", inventory.StepPending, inventory.OwnerSignal)},
@@ -70,7 +77,7 @@ func TestNext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, m := range next(c.run, c.steps, c.signals, now) {
+			for _, m := range next(c.run, c.steps, c.signals, c.held, now) {
 				s := m.step.Key + " " + string(m.state) + " " + m.at.Format(time.TimeOnly)
 				if m.reason != "" {
 					s += " " + strings.Join(strings.Fields(m.reason)[:min(4, len(strings.Fields(m.reason)))], " ")
@@ -139,7 +146,7 @@ func TestDecide(t *testing.T) {
 		"an active node starts its disk":   {inventory.Node{State: inventory.Active, Role: inventory.Compute}, inventory.BootDisk},
 		"handed out too often":             {inventory.Node{State: inventory.Deploying, Role: inventory.Compute, BootNonce: "n", NonceSpends: maxSpends}, inventory.BootSilent},
 		"a parked node gets no answer":     {inventory.Node{State: inventory.Parked, Role: inventory.Compute, BootNonce: "n"}, inventory.BootSilent},
-		"hands off means no answer either": {inventory.Node{State: inventory.Maintenance, Role: inventory.Compute, BootNonce: "n"}, inventory.BootSilent},
+		"hands off means no answer either": {inventory.Node{State: inventory.Deploying, HandsOff: new(time.Time), Role: inventory.Compute, BootNonce: "n"}, inventory.BootSilent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := decide(c.node)

@@ -78,6 +78,9 @@ func notVisiting(n inventory.Node) error {
 }
 
 func (e *Engine) controller(ctx context.Context, n inventory.Node) (bmc.Controller, error) {
+	if err := untouchable(n); err != nil {
+		return nil, err
+	}
 	if n.BMC == nil {
 		return nil, inventory.Errorf(inventory.Invalid, "%s has no BMC in the inventory, so it cannot be powered on: add bmc to rack.yaml and import it again", n.Name)
 	}
@@ -85,7 +88,11 @@ func (e *Engine) controller(ctx context.Context, n inventory.Node) (bmc.Controll
 	if err != nil {
 		return nil, fmt.Errorf("password of the BMC of %s: %w", n.Name, err)
 	}
-	return e.BMCs(bmc.Config{Kind: n.BMC.Kind, Address: n.BMC.Address, Port: n.BMC.Port, User: n.BMC.User, Password: pw, UEFI: n.Firmware == inventory.UEFI})
+	c, err := e.BMCs(bmc.Config{Kind: n.BMC.Kind, Address: n.BMC.Address, Port: n.BMC.Port, User: n.BMC.User, Password: pw, UEFI: n.Firmware == inventory.UEFI})
+	if err != nil {
+		return nil, err
+	}
+	return &reined{c, e, n}, nil
 }
 
 func (e *Engine) controllerOf(ctx context.Context, rack, node string) (bmc.Controller, error) {

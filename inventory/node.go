@@ -68,6 +68,12 @@ type Node struct {
 	BootNonce   string    `json:"-"`
 	NonceSpends int       `json:"nonce_spends"`
 	LastSeen    time.Time `gorm:"serializer:stamp" json:"last_seen"`
+	// HandsOff is since when nothing is sent to the node or its BMC, nil where it
+	// may be; HandsOffBy is who said so (a user's name) and HandsOffWhy the reason
+	// given. It stands beside State: what was under way goes on when it ends.
+	HandsOff    *time.Time `gorm:"serializer:stamp" json:"hands_off,omitempty"`
+	HandsOffBy  string     `json:"hands_off_by,omitempty"`
+	HandsOffWhy string     `json:"hands_off_why,omitempty"`
 }
 
 // NIC is one network interface, known by its MAC.

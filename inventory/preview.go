@@ -85,7 +85,7 @@ type PreviewStep struct {
 // Warning is something that a person should know before confirming. Stops: the
 // install would fail because of it.
 type Warning struct {
-	Code  string `json:"code"` // "never-inspected", "not-blank", "misfit", "slow-link", "no-link", "no-bmc", "newcomer", "state"
+	Code  string `json:"code"` // "never-inspected", "not-blank", "misfit", "slow-link", "no-link", "no-bmc", "newcomer", "hands-off"
 	Node  string `json:"node,omitempty"`
 	Text  string `json:"text"`
 	Stops bool   `json:"stops,omitempty"`

@@ -22,8 +22,8 @@ func (in *PreviewInput) warnings(n Node, disks []PreviewDisk) []Warning {
 	if n.BMC == nil {
 		warn("no-bmc", true, "has no BMC in the inventory, so it cannot be powered on: give it one")
 	}
-	if n.State == Maintenance {
-		warn("state", true, "is in maintenance and gets no boot answer: end the maintenance first")
+	if n.HandsOff != nil {
+		warn("hands-off", true, "is not to be touched (hands off): let it go first")
 	}
 	if n.Hardware == nil {
 		warn("never-inspected", false, "was never inspected: what is on its disks is not known; a disk that is not blank stops the install unless it is confirmed")

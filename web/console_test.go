@@ -280,7 +280,7 @@ func TestConsoleLog(t *testing.T) {
 // listening to it.
 func TestConsoleHandsOff(t *testing.T) {
 	m := installed()
-	m.SetNode("demo", "compute-1", func(n *inventory.Node) { n.State = inventory.Maintenance })
+	m.SetNode("demo", "compute-1", func(n *inventory.Node) { n.HandsOff = &n.Since })
 	base := serve(t, m)
 	s := dial(t, base, "compute-1")
 	s.see("the state", func() bool { return s.state.Line == console.Held && strings.Contains(s.state.Reason, "hands off") })

@@ -15,6 +15,7 @@ type Control interface {
 	RunControl
 	RackControl
 	RoleControl
+	NodeControl
 }
 
 // RunControl steers a run. Resuming is Installer.Install.
@@ -57,6 +58,22 @@ type RoleControl interface {
 	// SetRole gives a node a role, changes what goes with it, or takes it away.
 	// The answer has the node's new name. The error is Invalid with every reason.
 	SetRole(ctx context.Context, rack, node string, req inventory.RoleRequest) (inventory.Node, error)
+}
+
+// NodeControl holds nodes still.
+type NodeControl interface {
+	// HandsOff has nothing sent to a node or its BMC any more, at once, until
+	// LetGo; why may be "". Either changes nothing where it is so already.
+	HandsOff(ctx context.Context, rack, node, why string) (inventory.Node, error)
+	LetGo(ctx context.Context, rack, node string) (inventory.Node, error)
+}
+
+type handsOffRequest struct {
+	Name string `path:"name" doc:"the node's name" example:"compute-1"`
+	Rack string `query:"rack" doc:"the rack's name; needed where two racks have a node of that name"`
+	Body struct {
+		Why string `json:"why,omitempty" maxLength:"500" doc:"why, for those who see it later"`
+	}
 }
 
 type stopRequest struct {
@@ -129,5 +146,19 @@ func (s *server) controlRoutes(api huma.API) {
 			return nil, err
 		}
 		return reply(s.Control.SetRole(ctx, rack, in.Name, in.Body))
+	})
+	huma.Register(api, post("node-hands-off", "/nodes/{name}/hands-off", "Have nothing sent to a node or its BMC any more, at once"), func(ctx context.Context, in *handsOffRequest) (*answer[inventory.Node], error) {
+		rack, err := s.rackOf(ctx, in.Rack, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return reply(s.Control.HandsOff(ctx, rack, in.Name, in.Body.Why))
+	})
+	huma.Register(api, post("node-let-go", "/nodes/{name}/let-go", "End hands off: what waited on the node goes on"), func(ctx context.Context, in *nodeName) (*answer[inventory.Node], error) {
+		rack, err := s.rackOf(ctx, in.Rack, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return reply(s.Control.LetGo(ctx, rack, in.Name))
 	})
 }

@@ -46,6 +46,9 @@ func TestControl(t *testing.T) {
 		"fits":              {"GET", "/nodes/compute-1/fits", "", 200, `"role":"network"`},
 		"role":              {"POST", "/nodes/compute-1/role", `{"role":"compute","name":"compute-7"}`, 200, `"name":"compute-7"`},
 		"role of no node":   {"POST", "/nodes/x/role", `{"role":"compute"}`, 404, `there is no node x`},
+		"hands off":         {"POST", "/nodes/compute-1/hands-off", `{"why":"smoke"}`, 200, `"hands_off_why":"smoke"`},
+		"hands off nobody":  {"POST", "/nodes/x/hands-off", `{}`, 404, `there is no node x`},
+		"let go":            {"POST", "/nodes/compute-1/let-go", "", 200, `"name":"compute-1"`},
 		"role, odd field":   {"POST", "/nodes/compute-1/role", `{"rôle":"compute"}`, 422, `"code":"invalid"`},
 	} {
 		t.Run(name, func(t *testing.T) {

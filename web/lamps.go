@@ -64,7 +64,7 @@ func (l *lamps) ask(r inventory.Rack) {
 	var g errgroup.Group
 	g.SetLimit(lampsAtOnce)
 	for _, n := range r.Nodes {
-		if n.BMC == nil || n.State == inventory.Maintenance {
+		if n.BMC == nil || n.HandsOff != nil {
 			continue
 		}
 		g.Go(func() error {

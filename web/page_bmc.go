@@ -19,7 +19,7 @@ func (s *server) bmcFacts(ctx context.Context, rack inventory.Rack, node string)
 	if i < 0 || rack.Nodes[i].BMC == nil {
 		return nil
 	}
-	if rack.Nodes[i].State == inventory.Maintenance {
+	if rack.Nodes[i].HandsOff != nil {
 		return &page.BMCFacts{HandsOff: true}
 	}
 	patience, cancel := context.WithTimeout(ctx, lookWait)

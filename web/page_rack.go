@@ -23,6 +23,14 @@ func (s *server) rackPages(r *gin.Engine) {
 	r.GET("/racks/:rack", func(c *gin.Context) { s.rackPage(c, http.StatusOK, "") })
 	r.POST("/racks/:rack/power", s.powerAction)
 	r.POST("/racks/:rack/resume", s.resumeAction)
+	r.POST("/racks/:rack/nodes/:node/hands-off", func(c *gin.Context) {
+		_, err := s.Control.HandsOff(c.Request.Context(), c.Param("rack"), c.Param("node"), c.PostForm("why"))
+		s.nodeAction(c, err)
+	})
+	r.POST("/racks/:rack/nodes/:node/let-go", func(c *gin.Context) {
+		_, err := s.Control.LetGo(c.Request.Context(), c.Param("rack"), c.Param("node"))
+		s.nodeAction(c, err)
+	})
 }
 
 // home leads to the first rack, or says how to get one.
@@ -126,6 +134,16 @@ func (s *server) powerAction(c *gin.Context) {
 	}
 	s.lamps.forget(name)
 	c.Redirect(http.StatusSeeOther, rackURL(name, page.RackData{Selected: nodes, Tab: c.PostForm("tab")}))
+}
+
+// nodeAction ends what was done with one server: its drawer again, or what is wrong.
+func (s *server) nodeAction(c *gin.Context, err error) {
+	if err != nil {
+		s.rackPage(c, errorOf(err).status, err.Error())
+		return
+	}
+	s.lamps.forget(c.Param("rack"))
+	c.Redirect(http.StatusSeeOther, rackURL(c.Param("rack"), page.RackData{Selected: []string{c.Param("node")}, Tab: c.PostForm("tab")}))
 }
 
 // resumeAction goes on with a run that failed or was stopped.

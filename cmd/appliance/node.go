@@ -23,7 +23,7 @@ func newNodeCommand() *cobra.Command {
 		RunE: help,
 	}
 	c.PersistentFlags().String("rack", "", "the node's rack, where several have a node of that name")
-	c.AddCommand(nodeList(), nodeShow(), nodePower(), nodeConsole(), nodeRole())
+	c.AddCommand(nodeList(), nodeShow(), nodePower(), nodeConsole(), nodeRole(), nodeHandsOff(), nodeLetGo())
 	return c
 }
 
@@ -70,7 +70,7 @@ func nodeList() *cobra.Command {
 			}
 			rows := [][]string{{"RACK", "NODE", "ROLE", "STATE", "ADDRESS", "MAC", "BMC", "REASON"}}
 			for _, n := range list {
-				rows = append(rows, []string{n.Rack, n.Name, orDash(string(n.Role)), string(n.State), orDash(n.Address), orDash(n.MAC(inventory.Provisioning)), bmcOf(n.Node), n.Reason})
+				rows = append(rows, []string{n.Rack, n.Name, orDash(string(n.Role)), string(n.State), orDash(n.Address), orDash(n.MAC(inventory.Provisioning)), bmcOf(n.Node), noteOf(n.Node)})
 			}
 			printTable(cmd.OutOrStdout(), rows)
 			return nil
@@ -78,6 +78,14 @@ func nodeList() *cobra.Command {
 	}
 	jsonFlag(c, &asJSON)
 	return c
+}
+
+// noteOf is what a person should know of a node's state.
+func noteOf(n inventory.Node) string {
+	if n.HandsOff != nil {
+		return "hands off " + handsOffLine(n)
+	}
+	return n.Reason
 }
 
 func bmcOf(n inventory.Node) string {
@@ -119,6 +127,9 @@ func nodeShow() *cobra.Command {
 func printNode(out io.Writer, n rackNode) {
 	rows := [][]string{{"rack", n.Rack}, {"node", n.Name}, {"role", orDash(string(n.Role))},
 		{"state", strings.TrimSpace(string(n.State) + " since " + n.Since.UTC().Format("2006-01-02 15:04:05 UTC"))}}
+	if n.HandsOff != nil {
+		rows = append(rows, []string{"hands off", handsOffLine(n.Node)})
+	}
 	if n.Reason != "" {
 		rows = append(rows, []string{"reason", n.Reason})
 	}

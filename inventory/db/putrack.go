@@ -205,6 +205,7 @@ func putNode(tx *gorm.DB, rackID uint, n *inventory.Node, kept map[string]invent
 		// What was learned, rather than said, stays.
 		n.ID, n.State, n.Reason, n.Since, n.Deadline = old.ID, old.State, old.Reason, old.Since, old.Deadline
 		n.Hardware, n.BootNonce, n.NonceSpends, n.LastSeen = old.Hardware, old.BootNonce, old.NonceSpends, old.LastSeen
+		n.HandsOff, n.HandsOffBy, n.HandsOffWhy = old.HandsOff, old.HandsOffBy, old.HandsOffWhy
 		return saveRow(tx, n)
 	}
 	n.ID = 0

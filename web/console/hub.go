@@ -145,7 +145,7 @@ func (h *Hub) Join(ctx context.Context, rack, node string, who Visitor) (*Viewer
 	h.lastID++
 	v := &Viewer{h: h, l: l, id: h.lastID, who: who, wake: make(chan struct{}, 1), pos: l.stream.history(who.History), joined: l.stream.end, news: true}
 	l.viewers = append(l.viewers, v)
-	l.held, l.gone = n.State == inventory.Maintenance, false
+	l.held, l.gone = n.HandsOff != nil, false
 	l.tell()
 	h.settle(l)
 	l.poke()

@@ -68,7 +68,7 @@ func (h *Hub) look(ctx context.Context) error {
 			return err
 		}
 		_, run := recorded[k]
-		h.apply(k, id, run && !gone && n.BMC != nil, !gone && n.State == inventory.Maintenance, gone)
+		h.apply(k, id, run && !gone && n.BMC != nil, !gone && n.HandsOff != nil, gone)
 	}
 	return nil
 }

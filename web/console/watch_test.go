@@ -47,7 +47,7 @@ func TestRecorded(t *testing.T) {
 func TestHandsOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, console.Config{})
-		r.m.SetNode("demo", "compute-1", func(n *inventory.Node) { n.State = inventory.Maintenance })
+		r.m.SetNode("demo", "compute-1", func(n *inventory.Node) { n.HandsOff = &n.Since })
 		r.m.AddRun(inventory.Run{RackID: 1, Rack: "demo", State: inventory.RunActive, Attempt: 1}, webtest.Until(webtest.Steps(), 0))
 		time.Sleep(2 * time.Second)
 		a := r.join(t, "compute-1", "anna")
@@ -58,7 +58,7 @@ func TestHandsOff(t *testing.T) {
 		r.m.SetNode("demo", "compute-1", func(n *inventory.Node) { n.State = inventory.Ready })
 		time.Sleep(2 * time.Second)
 		a.phase(console.Live)
-		r.m.SetNode("demo", "compute-1", func(n *inventory.Node) { n.State = inventory.Maintenance })
+		r.m.SetNode("demo", "compute-1", func(n *inventory.Node) { n.HandsOff = &n.Since })
 		time.Sleep(2 * time.Second)
 		a.phase(console.Held)
 		if _, err := r.b.end("compute-1").Write([]byte("x")); err == nil {

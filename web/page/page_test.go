@@ -99,7 +99,14 @@ func TestRackPage(t *testing.T) {
 	console.Console = "SeaBIOS (version 1.16.2)\ncompute-1 <login>:\n"
 	history := choose(atWork(20), "history", "compute-1")
 	history.History = []inventory.Event{{ID: 7, Time: webtest.T0, Type: inventory.EventPower, Text: "compute-1 is on"}}
+	held := choose(atWork(20), "now", "compute-1")
+	for i := range held.Rack.Nodes {
+		if n := &held.Rack.Nodes[i]; n.Name == "compute-1" {
+			n.HandsOff, n.HandsOffBy, n.HandsOffWhy = webtest.At(10), "ada", "a <fan> is being changed"
+		}
+	}
 	for name, d := range map[string]page.RackData{
+		"rack-held":     held,
 		"rack-empty":    {Rack: inventory.Rack{Name: "demo"}, Now: webtest.T0},
 		"rack-new":      choose(newcomer(), "facts", "node-525400770009"),
 		"rack-active":   choose(atWork(20), "now", "controller-1"),

@@ -128,7 +128,7 @@ var warningTitles = map[string]Text{
 	"firmware":        {"Firmware differs from the inventory", "ファームウェアの種類が登録と異なります"},
 	"disk":            {"The chosen disk is not there", "指定されたディスクが見つかりません"},
 	"newcomer":        {"No role: left alone", "ロールなし：何もしません"},
-	"state":           {"Hands off", "操作禁止"},
+	"hands-off":       {"Hands off", "操作禁止"},
 }
 
 // Preview makes the view. It is pure.

@@ -25,12 +25,17 @@ var nodeLamps = map[inventory.NodeState]Lamp{
 	inventory.Failed:      {"✕", Text{"failed", "失敗"}, "bad"},
 	inventory.Parked:      {"⏸", Text{"parked", "保留"}, "bad"},
 	inventory.Releasing:   {"◔", Text{"releasing", "解放中"}, "busy"},
-	inventory.Maintenance: {"✋", Text{"hands off", "操作禁止"}, "quiet"},
+	inventory.Maintenance: {"◇", Text{"maintenance", "保守中"}, "quiet"},
 }
 
-// LampOf is the lamp of a node's state.
-func LampOf(s inventory.NodeState) Lamp {
-	if l, ok := nodeLamps[s]; ok {
+var handsOffLamp = Lamp{"✋", Text{"hands off", "操作禁止"}, "wait"}
+
+// LampOf is the lamp of a node's state; that hands are off it comes first.
+func LampOf(n inventory.Node) Lamp {
+	if n.HandsOff != nil {
+		return handsOffLamp
+	}
+	if l, ok := nodeLamps[n.State]; ok {
 		return l
 	}
 	return Lamp{"?", Text{"unknown", "不明"}, "quiet"}

@@ -55,6 +55,32 @@ func (m *Memory) active(ctx context.Context, rack string) (inventory.Run, error)
 	return run, err
 }
 
+// HandsOff implements web.NodeControl.
+func (m *Memory) HandsOff(ctx context.Context, rack, node, why string) (inventory.Node, error) {
+	now := time.Now()
+	return m.changeNode(ctx, rack, node, func(n *inventory.Node) {
+		n.HandsOff, n.HandsOffBy, n.HandsOffWhy = &now, inventory.Person(ctx), why
+	})
+}
+
+// LetGo implements web.NodeControl.
+func (m *Memory) LetGo(ctx context.Context, rack, node string) (inventory.Node, error) {
+	return m.changeNode(ctx, rack, node, func(n *inventory.Node) { n.HandsOff, n.HandsOffBy, n.HandsOffWhy = nil, "", "" })
+}
+
+// changeNode lets fn change a node that there is.
+func (m *Memory) changeNode(ctx context.Context, rack, node string, fn func(*inventory.Node)) (inventory.Node, error) {
+	r, err := m.Rack(ctx, rack)
+	if err != nil {
+		return inventory.Node{}, err
+	}
+	if _, err := m.Node(ctx, r.ID, node); err != nil {
+		return inventory.Node{}, err
+	}
+	m.SetNode(rack, node, fn)
+	return m.Node(ctx, r.ID, node)
+}
+
 // RetryStep implements web.RunControl.
 func (m *Memory) RetryStep(ctx context.Context, run uint, key string) (inventory.Run, error) {
 	s, err := m.Step(ctx, run, key)
