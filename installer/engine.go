@@ -19,6 +19,8 @@ type Config struct {
 	Cloud  func(r inventory.Rack, adminPassword string) Cloud
 	Signer Signer
 	Log    *slog.Logger
+	// Patience multiplies the deadline of each step of a new run; 0 is 1.
+	Patience float64
 	// Host says what the appliance runs on, for reports: "2 × Intel Xeon, 23.5 GiB".
 	Host string
 	// ImagesURL is where nodes fetch images, "http://10.77.0.1:8069", for a rack.
@@ -66,10 +68,26 @@ func (e *Engine) Run(ctx context.Context) error {
 	wake, cancel := e.store.Subscribe()
 	defer cancel()
 	defer e.wg.Wait()
+	e.wg.Go(func() { e.watch(ctx) })
 	t := time.NewTicker(tick)
 	defer t.Stop()
+	var clock clockWatch
+	var set time.Duration // how far the clock was, which the deadlines do not know yet
+	fresh := true
 	for {
-		err := e.pass(ctx)
+		var err error
+		if fresh {
+			err = e.giveGrace(ctx)
+			fresh = err != nil
+		}
+		if set += clock.jumped(); set != 0 && err == nil {
+			if err = e.followClock(ctx, set); err == nil {
+				set = 0
+			}
+		}
+		if err == nil {
+			err = e.pass(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			e.log.Error("a pass over the runs failed; it is tried again", "err", err)
 		}

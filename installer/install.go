@@ -85,6 +85,9 @@ func (e *Engine) compile(rack inventory.Rack) ([]inventory.Step, error) {
 	for i := range steps {
 		steps[i].Seq = i + 1
 		steps[i].State = inventory.StepPending
+		if e.Patience > 0 {
+			steps[i].Timeout = max(1, int(float64(steps[i].Timeout)*e.Patience))
+		}
 	}
 	return steps, nil
 }

@@ -51,6 +51,9 @@ state directory.`,
 			if (o.cert == "") != (o.key == "") {
 				return &exitError{exitUsage, errors.New("--tls-cert and --tls-key go together: give both or neither")}
 			}
+			if o.patience <= 0 {
+				return &exitError{exitUsage, errors.New("--patience is a number above 0")}
+			}
 			a, err := newAppliance(cmd.Context(), o, log)
 			if err != nil {
 				return err
@@ -69,12 +72,16 @@ state directory.`,
 	c.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "address of the API and the page; :8080 for every address of this host")
 	c.Flags().StringVar(&o.cache, "cache", "/var/cache/sandai", "image store")
 	c.Flags().StringVar(&o.cert, "tls-cert", "", "PEM file with a certificate of one's own and its chain (default: made by the appliance's CA)")
+	c.Flags().Float64Var(&o.patience, "patience", 1, "multiplies the deadline of each step of a new run; above 1 for very slow servers")
 	c.Flags().StringVar(&o.key, "tls-key", "", "PEM file with its key")
 	return c
 }
 
 // serveOptions are what the command line says of the appliance to run.
-type serveOptions struct{ state, cache, listen, cert, key string }
+type serveOptions struct {
+	state, cache, listen, cert, key string
+	patience                        float64
+}
 
 // appliance is the whole program, wired.
 type appliance struct {
@@ -132,7 +139,7 @@ func (a *appliance) wire(ctx context.Context, o serveOptions) (err error) {
 	handout := installer.Handout{Dir: o.state}
 	a.engine = installer.New(installer.Config{
 		Store: a.store, Guide: g, Images: a.images, BMCs: a.newBMC, Cloud: a.cloudOf,
-		Signer: a.ca, Host: hostName(ctx), Log: a.log.With("component", "engine"),
+		Signer: a.ca, Host: hostName(ctx), Patience: o.patience, Log: a.log.With("component", "engine"),
 		ImagesURL: func(r inventory.Rack) string { return fmt.Sprintf("http://%s:%d", addressOf(r), httpPort) },
 		CloudInfo: handout.Info,
 		Done: func(ctx context.Context, r inventory.Rack, run inventory.Run) error {

@@ -70,10 +70,16 @@ func explain(err error) (inventory.Code, string) {
 		return inventory.Unavailable, "another process holds the file locked; end it, or try again"
 	case se.Code == sqlite3.ErrInterrupt:
 		return inventory.Unavailable, "it was interrupted before the database was done; try again"
+	case se.Code == sqlite3.ErrCorrupt, se.Code == sqlite3.ErrNotADB:
+		return inventory.Internal, damaged + " (" + se.Error() + ")"
+	case se.Code == sqlite3.ErrReadonly:
+		return inventory.Unavailable, "the file or its file system is read-only; mount it so that it can be written, and try again"
 	case se.Code == sqlite3.ErrFull:
 		return inventory.Unavailable, "the disk is full; free some space and try again"
 	}
 	return inventory.Internal, se.Error()
 }
+
+const damaged = "the file is damaged: stop the appliance, keep the file for whoever may mend it, and put a good copy in its place"
 
 func missing(err error) bool { return errors.Is(err, gorm.ErrRecordNotFound) }

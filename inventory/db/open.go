@@ -64,6 +64,9 @@ func (s *Store) open(ctx context.Context, path, keyset string) (err error) {
 	if s.w, err = connect(path, 1, url.Values{"_txlock": {"immediate"}, "_synchronous": {"FULL"}}); err != nil {
 		return err
 	}
+	if err := sound(s.w.WithContext(ctx)); err != nil {
+		return err
+	}
 	if err := migrate(s.w.WithContext(ctx)); err != nil {
 		return err
 	}
@@ -72,6 +75,19 @@ func (s *Store) open(ctx context.Context, path, keyset string) (err error) {
 	}
 	s.seal, err = s.openKeyset(ctx, keyset)
 	return err
+}
+
+// sound looks through the whole file: damage is to be known before an install,
+// and not in the middle of one. It takes milliseconds.
+func sound(g *gorm.DB) error {
+	var said []string
+	if err := g.Raw("PRAGMA quick_check(1)").Scan(&said).Error; err != nil {
+		return err
+	}
+	if len(said) != 1 || said[0] != "ok" {
+		return inventory.Errorf(inventory.Internal, "opening the database: %s (%s)", damaged, strings.Join(said, "; "))
+	}
+	return nil
 }
 
 func connect(path string, conns int, opts url.Values) (*gorm.DB, error) {
