@@ -48,9 +48,19 @@ func Hook(ctx context.Context, dir, machine string, args []string, out io.Writer
 	}
 	c := &chassis{rack: s, m: m, dir: machineDir{dir, machine},
 		entry: append(append([]string{}, s.Helper...), "hook", "--dir", dir, "--machine", machine)}
+	fault, err := c.dir.readFault()
+	if err != nil {
+		return err
+	}
 	switch {
+	case fault.Mute:
+		return fmt.Errorf("the chassis was made to answer %q with an error", args)
 	case len(args) >= 2 && args[0] == "get":
 		return c.get(args[1], out)
+	case len(args) >= 1 && args[0] == "trip":
+		err := c.tripped(ctx)
+		c.note(args, err)
+		return err
 	case args[0] == "settle":
 		// Without the lock: a power off must not wait for it.
 		err := c.settle(ctx)
@@ -62,7 +72,15 @@ func Hook(ctx context.Context, dir, machine string, args []string, out io.Writer
 		return err
 	}
 	defer unlock()
+	if fault.Deaf && len(args) > 1 && args[1] != "boot" {
+		c.note(append(args, "accepted, and nothing done"), nil)
+		return nil
+	}
+	was := c.dir.running().Alive()
 	err = c.set(ctx, args)
+	if err == nil && !was && c.dir.running().Alive() {
+		err = c.trip(fault)
+	}
 	c.note(args, err)
 	return err
 }

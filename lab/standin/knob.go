@@ -21,6 +21,11 @@ type Knobs struct {
 	// Pace is added to every step, in milliseconds.
 	Pace  int    `json:"pace_ms,omitempty"`
 	Steps []Knob `json:"steps,omitempty"`
+	// Wire is a bad cable, read at power-on.
+	Wire *Wire `json:"wire,omitempty"`
+	// ROM "pxe" is a NIC without iPXE of its own: it fetches a loader over TFTP
+	// first. Read when the machine boots from the network.
+	ROM string `json:"rom,omitempty"`
 }
 
 // Knob changes the steps whose key matches. The phases that no agent carries out
@@ -33,8 +38,16 @@ type Knob struct {
 	Slow   int    `json:"slow_ms,omitempty"`
 }
 
-// Check says what is wrong with a pattern.
+// Check says what is wrong with a knob.
 func (k Knobs) Check() error {
+	if k.Wire != nil {
+		if err := k.Wire.check(); err != nil {
+			return err
+		}
+	}
+	if k.ROM != "" && k.ROM != "pxe" {
+		return fmt.Errorf("there is no ROM %q: say pxe, or nothing for iPXE", k.ROM)
+	}
 	for _, s := range k.Steps {
 		if _, err := path.Match(s.Step, ""); err != nil || s.Step == "" {
 			return fmt.Errorf("the knob's step %q is no pattern", s.Step)

@@ -62,6 +62,13 @@ func Run(ctx context.Context, c Config) error {
 		m.say("%v", err)
 		return err
 	}
+	if w := m.knobs.read().Wire; w != nil {
+		if m.nics[0], err = spoil(m.nics[0], *w, uint64(len(c.Name))); err != nil {
+			m.say("%v", err)
+			return err
+		}
+		m.say("The cable at %s is bad: it loses %g, doubles %g and delays %g of the frames", m.nics[0].name, w.Lose, w.Double, w.Late)
+	}
 	defer func() {
 		for _, n := range m.nics {
 			n.down()

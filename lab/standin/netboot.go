@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -32,6 +31,15 @@ func (m *machine) bootNetwork(ctx context.Context) error {
 		return err
 	}
 	m.say("%s network boot, in place of iPXE", product)
+	if m.knobs.read().ROM == "pxe" {
+		if err := m.loader(ctx); err != nil {
+			m.say("net0: %v", err)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return errNoDevice
+		}
+	}
 	url, err := m.dhcp(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -87,16 +95,10 @@ func (m *machine) dhcp(ctx context.Context) (url string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("the DHCP server takes its offer back: %w", err)
 	}
-	ip, ok := netip.AddrFromSlice(lease.ACK.YourIPAddr.To4())
-	bits, _ := lease.ACK.SubnetMask().Size()
-	if !ok || bits == 0 {
-		return "", fmt.Errorf("the DHCP server gives the address %s with the mask %s", lease.ACK.YourIPAddr, lease.ACK.SubnetMask())
-	}
-	p := netip.PrefixFrom(ip, bits)
-	m.say("net0: %s has the address %s from %s", m.NICs[0], p, lease.ACK.ServerIdentifier())
-	if err := m.nics[0].address(p); err != nil {
+	if err := m.nics[0].leased(lease.ACK); err != nil {
 		return "", err
 	}
+	m.say("net0: %s has the address %s from %s", m.NICs[0], lease.ACK.YourIPAddr, lease.ACK.ServerIdentifier())
 	url = lease.ACK.BootFileNameOption()
 	if url == "" {
 		url = lease.ACK.BootFileName

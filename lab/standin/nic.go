@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
@@ -82,6 +83,16 @@ func (n nic) address(p netip.Prefix) error {
 		}
 	}
 	return n.also(p)
+}
+
+// leased gives the interface the address of a DHCP server's answer.
+func (n nic) leased(ack *dhcpv4.DHCPv4) error {
+	ip, ok := netip.AddrFromSlice(ack.YourIPAddr.To4())
+	bits, _ := ack.SubnetMask().Size()
+	if !ok || bits == 0 {
+		return fmt.Errorf("the DHCP server gives the address %s with the mask %s", ack.YourIPAddr, ack.SubnetMask())
+	}
+	return n.address(netip.PrefixFrom(ip, bits))
 }
 
 // also adds an address.
