@@ -30,6 +30,27 @@ const (
 	maxWindow = 128 << 20 // of zstd --long=27
 )
 
+// ErrDamaged: the bytes that arrived are not the image's.
+var ErrDamaged = errors.New("arrived damaged")
+
+// fetches is how often an image that arrives damaged is fetched.
+const fetches = 3
+
+// Fetch writes an image from its source, and fetches it again when it arrived
+// damaged. note is told what is tried again.
+func (d *Disk) Fetch(ctx context.Context, p Partition, img Image, from Source, note func(error), progress func(done int64)) error {
+	for try := 1; ; try++ {
+		src := from
+		src.Start(ctx)
+		err := d.Write(ctx, p, img, &src, progress)
+		src.Close()
+		if try == fetches || !errors.Is(err, ErrDamaged) {
+			return err
+		}
+		note(err)
+	}
+}
+
 // Write streams an image into a partition and checks it on the way. The digest
 // is of the bytes on the wire, so that decompression, which is the bottleneck, is
 // the only work on the larger stream; the raw size is counted. The image's first
@@ -58,7 +79,7 @@ func (d *Disk) Write(ctx context.Context, p Partition, img Image, from io.Reader
 	derr := wire.drain()
 	// A wrong digest explains every other error: say it first.
 	if derr == nil && wire.digest != img.Digest {
-		return fmt.Errorf("the image %s arrived damaged: SHA-256 %s instead of %s; check the appliance's store and the network", img.Name, wire.digest, img.Digest)
+		return fmt.Errorf("the image %s %w: SHA-256 %s instead of %s; check the appliance's store and the network", img.Name, ErrDamaged, wire.digest, img.Digest)
 	}
 	if err = errors.Join(err, derr); err != nil {
 		return fmt.Errorf("write the image %s: %w", img.Name, err)

@@ -97,6 +97,46 @@ func flip(b []byte, i int) []byte {
 	return b
 }
 
+// TestFetch: an image that arrives damaged is fetched again, and given up when it
+// always does; what cannot be started is never left behind.
+func TestFetch(t *testing.T) {
+	plain, stored, img := sample(t, 5*MiB)
+	for name, tt := range map[string]struct {
+		bad  int32 // how many answers are damaged
+		good bool
+	}{"once": {1, true}, "twice": {2, true}, "always": {9, false}} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk(t, 600*MiB)
+			_, root, err := d.Lay("sandai-r-1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var asked atomic.Int32
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body := stored
+				if asked.Add(1) <= tt.bad {
+					body = flip(stored, len(stored)/2)
+				}
+				http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+			}))
+			defer srv.Close()
+			notes := 0
+			err = d.Fetch(t.Context(), root, img, Source{URL: srv.URL, Pause: time.Millisecond}, func(err error) {
+				if notes++; !errors.Is(err, ErrDamaged) {
+					t.Errorf("it is fetched again because %v", err)
+				}
+			}, func(int64) {})
+			got := read(d.File, root.Start, len(plain))
+			switch {
+			case tt.good && (err != nil || !bytes.Equal(got, plain) || notes != int(tt.bad)):
+				t.Errorf("%v; equal %t; fetched again %d times", err, bytes.Equal(got, plain), notes)
+			case !tt.good && (!errors.Is(err, ErrDamaged) || asked.Load() != fetches || !isZero(got[:blockSize])):
+				t.Errorf("%v after %d fetches; begins with nothing %t", err, asked.Load(), isZero(got[:blockSize]))
+			}
+		})
+	}
+}
+
 func TestWriteEndsWithItsContext(t *testing.T) {
 	_, stored, img := sample(t, 8*MiB)
 	d := newDisk(t, 600*MiB)

@@ -65,14 +65,13 @@ func (d *deployer) lay(ctx context.Context, name, label string, s writeSpec, say
 	if err != nil {
 		return bios, err
 	}
-	src := &disk.Source{URL: s.URL, Note: func(err error, at int64) {
+	src := disk.Source{URL: s.URL, Note: func(err error, at int64) {
 		d.log.Warn("the image's connection broke; it goes on from there", "at_byte", at, "err", err)
 	}}
-	src.Start(ctx)
-	defer src.Close()
+	again := func(err error) { d.log.Warn("the image is fetched again", "err", err) }
 	var said atomic.Int64
 	began := time.Now()
-	err = dev.Write(ctx, root, s.Image, src, func(done int64) {
+	err = dev.Fetch(ctx, root, s.Image, src, again, func(done int64) {
 		if now := time.Since(began).Milliseconds(); now-said.Load() >= 2000 {
 			said.Store(now)
 			f := float64(done) / float64(max(s.Image.RawSize, 1))
