@@ -3,6 +3,7 @@ package installer
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -202,7 +203,7 @@ func (e *Engine) takeReport(ctx context.Context, run inventory.Run, node string,
 		case s.Node != node || s.Owner != inventory.OwnerAgent:
 			return inventory.Errorf(inventory.Unauthorised, "%s is not a step of %s", r.Key, node)
 		case s.Ended() || s.Attempt != r.Attempt || s.State == inventory.StepPending:
-			return nil
+			return errMeanwhile
 		}
 		if s.StartedAt == nil || s.State == inventory.StepReady {
 			s.StartedAt = &now
@@ -219,5 +220,8 @@ func (e *Engine) takeReport(ctx context.Context, run inventory.Run, node string,
 		}
 		return nil
 	}, ev...)
+	if errors.Is(err, errMeanwhile) {
+		return nil
+	}
 	return err
 }

@@ -56,7 +56,8 @@ func (e *Engine) giveGrace(ctx context.Context) error {
 	})
 }
 
-// eachInHand changes the deadlines of all active runs' steps; text, if any, becomes an event of each run.
+// eachInHand changes the deadlines of all active runs' steps; text, if any,
+// becomes an event of each run.
 func (e *Engine) eachInHand(ctx context.Context, text string, change func(time.Time) time.Time) error {
 	runs, err := e.store.ActiveRuns(ctx)
 	if err != nil {

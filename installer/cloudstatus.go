@@ -21,6 +21,11 @@ func (e *Engine) CloudStatus(ctx context.Context, rack string) (inventory.CloudS
 	if err != nil {
 		return inventory.CloudStatus{}, err
 	}
+	for _, n := range r.ByRole(inventory.Controller) { // its APIs are there
+		if err := untouchable(n); err != nil {
+			return inventory.CloudStatus{}, err
+		}
+	}
 	return e.statuses.get(ctx, rack, func(ctx context.Context) (inventory.CloudStatus, error) {
 		st := e.Cloud(r, password).Status(ctx)
 		st.Rack = r.Name

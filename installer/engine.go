@@ -160,7 +160,7 @@ func (e *Engine) apply(ctx context.Context, run inventory.Run, m move) error {
 	}
 	_, err := e.store.UpdateStep(ctx, run.ID, m.step.Key, func(s *inventory.Step) error {
 		if s.State != m.step.State { // its owner was quicker
-			return nil
+			return errMeanwhile
 		}
 		s.State, s.Reason = m.state, m.reason
 		switch m.state {
@@ -177,6 +177,9 @@ func (e *Engine) apply(ctx context.Context, run inventory.Run, m move) error {
 		}
 		return nil
 	}, ev...)
+	if errors.Is(err, errMeanwhile) {
+		return nil
+	}
 	return err
 }
 
@@ -236,7 +239,8 @@ func (e *Engine) fail(ctx context.Context, run inventory.Run, s inventory.Step) 
 	return e.endRun(ctx, run, inventory.RunFailed, s.Key+": "+s.Reason)
 }
 
-// errMeanwhile: a person changed their mind between the look and the write.
+// errMeanwhile: what was looked at had changed by the time of the write, so that
+// nothing is written.
 var errMeanwhile = errors.New("it changed meanwhile")
 
 func (e *Engine) endRun(ctx context.Context, run inventory.Run, st inventory.RunState, reason string) error {

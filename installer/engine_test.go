@@ -106,15 +106,20 @@ type world struct {
 	store *db.Store
 	ca    *pki.CA
 	rack  inventory.Rack
+	guide installer.Guide
+	waits time.Duration // how long a node's agent waits for work
 
-	mu    sync.Mutex
-	eng   *installer.Engine
-	fails map[string]int  // how often the agent still fails at a step
-	gone  map[string]bool // nodes whose agent died
-	on    map[string]bool // nodes that have power
-	tasks []string        // keys of what was handed out outside of runs
-	held  string          // the step whose end waits until free is closed
-	free  chan struct{}
+	mu   sync.Mutex
+	kept installer.Store // what the next engine gets; store, if nothing else is said
+	// killed are the steps, with their state, at which an engine was ended.
+	killed map[string]bool
+	eng    *installer.Engine
+	fails  map[string]int  // how often the agent still fails at a step
+	gone   map[string]bool // nodes whose agent died
+	on     map[string]bool // nodes that have power
+	tasks  []string        // keys of what was handed out outside of runs
+	held   string          // the step whose end waits until free is closed
+	free   chan struct{}
 	// slowBMC, if any, is called before a machine is switched on or off.
 	slowBMC func(ctx context.Context, node string)
 }
@@ -147,7 +152,7 @@ func newWorld(t *testing.T) *world {
 	if r, err = s.Rack(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, store: s, ca: ca, rack: r, fails: map[string]int{}, gone: map[string]bool{}, on: map[string]bool{}}
+	return &world{t: t, store: s, kept: s, ca: ca, rack: r, guide: shortGuide{}, waits: 50 * time.Millisecond, fails: map[string]int{}, gone: map[string]bool{}, on: map[string]bool{}}
 }
 
 // unfinished lists the steps that are not done, for a failure's message.
@@ -174,7 +179,7 @@ func (w *world) engine() *installer.Engine {
 func (w *world) start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	e := installer.New(installer.Config{
-		Store: w.store, Guide: shortGuide{}, Images: noImages{}, Signer: w.ca, Log: slog.New(slog.DiscardHandler),
+		Store: w.kept, Guide: w.guide, Images: noImages{}, Signer: w.ca, Log: slog.New(slog.DiscardHandler),
 		BMCs:      func(c bmc.Config) (bmc.Controller, error) { return &machine{w: w, port: c.Port, life: ctx}, nil },
 		Cloud:     func(inventory.Rack, string) installer.Cloud { return sunny{} },
 		ImagesURL: func(inventory.Rack) string { return "http://10.77.0.1:8069" },
@@ -259,7 +264,7 @@ func (w *world) live(ctx context.Context, n inventory.Node) {
 	}
 	req := inventory.PollRequest{Stage: inventory.StageRamdisk}
 	for ctx.Err() == nil && !w.isGone(n.Name) {
-		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		short, cancel := context.WithTimeout(ctx, w.waits)
 		reply, err := w.engine().Poll(short, w.rack.ID, n.Name, req)
 		cancel()
 		if err != nil { // no work within the time, or the engine is being ended
@@ -270,13 +275,13 @@ func (w *world) live(ctx context.Context, n inventory.Node) {
 			if t.Run == 0 {
 				w.note(t.Key)
 			}
-			_ = w.engine().TakeReport(ctx, w.rack.ID, n.Name, rep)
+			w.report(ctx, n.Name, rep)
 			w.wait(t.Key)
 			rep = w.outcome(rep)
 			if t.Kind == "inspect" && rep.State == inventory.StepDone {
 				rep.Hardware = hardware()
 			}
-			_ = w.engine().TakeReport(ctx, w.rack.ID, n.Name, rep)
+			w.report(ctx, n.Name, rep)
 			if t.Kind == "restart" {
 				return
 			}
@@ -288,6 +293,13 @@ func (w *world) live(ctx context.Context, n inventory.Node) {
 				req.Stage, req.InstallNonce = inventory.StageInstalled, nonce
 			}
 		}
+	}
+}
+
+// report sends a report, where engines are ended all the time until it is accepted.
+func (w *world) report(ctx context.Context, node string, r inventory.StepReport) {
+	for w.engine().TakeReport(ctx, w.rack.ID, node, r) != nil && w.killed != nil && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -62,12 +62,20 @@ func (e *Engine) carryOut(ctx context.Context, run inventory.Run, s inventory.St
 	}
 	stepCtx, cancel := context.WithDeadline(ctx, *s2.Deadline)
 	defer cancel()
+	if s.Node == "" { // it speaks to the controller
+		var done func()
+		if stepCtx, done, err = e.holdController(stepCtx, run.RackID); err != nil {
+			log.Warn("the step waits", "err", err)
+			return
+		}
+		defer done()
+	}
 	out, err := e.do(stepCtx, run, s2)
 	if ctx.Err() != nil {
 		return // the process ends: the step stays running and is taken up again
 	}
-	if s.Node != "" && errors.Is(err, errHandsOff) {
-		log.Info("hands off: the step waits until its node is let go")
+	if errors.Is(context.Cause(stepCtx), errHandsOff) || s.Node != "" && errors.Is(err, errHandsOff) {
+		log.Info("hands off: the step waits until the node is let go")
 		return
 	}
 	st, reason := inventory.StepDone, ""
@@ -88,13 +96,13 @@ func (e *Engine) settle(ctx context.Context, run inventory.Run, s inventory.Step
 		end := time.Now()
 		_, err := e.store.UpdateStep(ctx, run.ID, s.Key, func(s *inventory.Step) error {
 			if s.Ended() {
-				return nil
+				return errMeanwhile
 			}
 			s.State, s.Reason, s.EndedAt, s.Deadline = st, reason, &end, nil
 			s.Changed, s.Command, s.Stdout = out.changed, out.summary, clip(out.output)
 			return nil
 		}, stepEvent(run, s, string(st), reason))
-		if err == nil {
+		if err == nil || errors.Is(err, errMeanwhile) {
 			return
 		}
 		e.log.Error("a step's outcome cannot be stored; it is tried again", "step", s.Key, "err", err)

@@ -65,14 +65,15 @@ func (e *Engine) LetGo(ctx context.Context, rack, node string) (inventory.Node, 
 		Text: fmt.Sprintf("%s is let go after %s%s", node, lasted.Round(time.Second), byAndWhy(inventory.Person(ctx), ""))})
 }
 
-// putOff gives a node's steps in hand the time back that they could not use.
+// putOff gives a node's steps in hand, and the rack's, which may have waited for
+// it, the time back that they could not use.
 func (e *Engine) putOff(ctx context.Context, run inventory.Run, node string, by time.Duration) error {
 	steps, err := e.store.Steps(ctx, run.ID)
 	if err != nil {
 		return err
 	}
 	for _, s := range steps {
-		if s.Node != node || s.Deadline == nil {
+		if s.Node != node && s.Node != "" || s.Deadline == nil {
 			continue
 		}
 		if _, err := e.store.UpdateStep(ctx, run.ID, s.Key, func(s *inventory.Step) error {
@@ -95,7 +96,8 @@ func deref(n *inventory.Node) inventory.Node {
 	return *n
 }
 
-// heldNodes names the nodes of a rack that hands are off.
+// heldNodes names the nodes of a rack that hands are off. Where the controller is
+// among them, "" is too: the rack's own steps speak to the cloud's APIs there.
 func (e *Engine) heldNodes(ctx context.Context, rackID uint) (map[string]bool, error) {
 	rack, err := e.store.RackByID(ctx, rackID)
 	if err != nil {
@@ -105,6 +107,9 @@ func (e *Engine) heldNodes(ctx context.Context, rackID uint) (map[string]bool, e
 	for _, n := range rack.Nodes {
 		if n.HandsOff != nil {
 			held[n.Name] = true
+			if n.Role == inventory.Controller {
+				held[""] = true
+			}
 		}
 	}
 	return held, nil
@@ -156,6 +161,28 @@ func (r *reins) cut(node uint) {
 	for _, cancel := range r.nodes[node] {
 		cancel(errHandsOff)
 	}
+}
+
+// holdController is hold for a rack's controller, where there is one; the error is
+// Conflict where hands are off it by now.
+func (e *Engine) holdController(ctx context.Context, rackID uint) (context.Context, func(), error) {
+	rack, err := e.store.RackByID(ctx, rackID)
+	if err != nil {
+		return ctx, nil, err
+	}
+	c := rack.ByRole(inventory.Controller)
+	if len(c) == 0 {
+		return ctx, func() {}, nil
+	}
+	ctx, done := e.reins.hold(ctx, c[0].ID)
+	n, err := e.store.Node(ctx, rackID, c[0].Name) // within the reins, as in reined.do
+	if err == nil {
+		err = untouchable(n)
+	}
+	if err != nil {
+		done()
+	}
+	return ctx, done, err
 }
 
 // reined is a node's BMC that is left alone as soon as somebody says hands off.

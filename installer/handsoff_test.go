@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sandai/installer"
 	"sandai/inventory"
 )
 
@@ -164,4 +165,35 @@ func TestInstallLeavesHandsOff(t *testing.T) {
 	if _, err := tr.engine().LetGo(tr.ctx, "demo", "nobody"); inventory.CodeOf(err) != inventory.NotFound {
 		t.Errorf("letting nobody go: %v", err)
 	}
+}
+
+// TestHandsOffTheController: the rack's own steps, which speak to its APIs, wait too.
+func TestHandsOffTheController(t *testing.T) {
+	const ping = "rack/proof/ping"
+	tr := newTrial(t, 0)
+	tr.hold("compute-1/environment/hosts")
+	tr.begin(nil)
+	tr.until("only compute-1 is not through", func() bool {
+		s := tr.steps()
+		return s["compute-1/environment/hosts"].State == inventory.StepRunning && s["controller-1/environment/hosts"].State == inventory.StepDone && s["network-1/environment/hosts"].State == inventory.StepDone
+	})
+	if _, err := tr.engine().HandsOff(tr.ctx, "demo", "controller-1", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.store.PutSecret(tr.ctx, tr.rack.ID, installer.AdminSecret, "x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tr.engine().CloudStatus(tr.ctx, "demo"); inventory.CodeOf(err) != inventory.Conflict {
+		t.Errorf("the cloud is asked: %v", err)
+	}
+	tr.release()
+	tr.until("compute-1 is through", tr.is("compute-1/environment/hosts", inventory.StepDone))
+	if s := tr.steps()[ping]; s.State != inventory.StepPending {
+		t.Errorf("%s is %s", ping, s.State)
+	}
+	if _, err := tr.engine().LetGo(tr.ctx, "demo", "controller-1"); err != nil {
+		t.Fatal(err)
+	}
+	tr.ends(inventory.RunDone)
+	tr.once()
 }

@@ -131,7 +131,7 @@ func proofResults(steps []inventory.Step) []inventory.ProofResult {
 		if s.State == inventory.StepFailed || s.State == inventory.StepSkipped {
 			text = s.Reason
 		}
-		out = append(out, inventory.ProofResult{Check: s.Title, State: s.State, Summary: text})
+		out = append(out, inventory.ProofResult{Key: s.Key, Check: s.Title, State: s.State, Summary: text})
 	}
 	return out
 }
