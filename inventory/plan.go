@@ -70,7 +70,8 @@ type SkippedStep struct {
 
 // ProofResult is one check of the proof.
 type ProofResult struct {
-	Check   string    `json:"check"`
+	Key     string    `json:"key"`   // of its step
+	Check   string    `json:"check"` // the step's title
 	State   StepState `json:"state"`
 	Summary string    `json:"summary"` // figures when it passed, the reason when not
 }

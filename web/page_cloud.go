@@ -132,6 +132,9 @@ func (s *server) cloudData(c *gin.Context, name string, ask cloudAsk) (page.Clou
 	if err != nil {
 		return d, err
 	}
+	if s.Guide != nil {
+		d.Texts = s.Guide.StepText
+	}
 	d.Rack = l.rack
 	if l.progress != nil {
 		d.Run = &l.progress.Run

@@ -16,9 +16,10 @@ type CloudData struct {
 	Status   Answer[inventory.CloudStatus]
 	Units    map[string]Answer[[]inventory.Unit] // by node
 	Accounts []inventory.Account
-	Revealed *inventory.Revealed // the one secret that was just asked for
-	Journey  *inventory.Journey  // nil where none was collected
-	Trouble  []string            // what could not be read for this page
+	Revealed *inventory.Revealed                 // the one secret that was just asked for
+	Journey  *inventory.Journey                  // nil where none was collected
+	Trouble  []string                            // what could not be read for this page
+	Texts    func(key string) inventory.StepText // of a step, in every language; nil for none
 
 	Node, Unit string // chosen
 	Restart    bool   // the restart of the chosen unit wants confirming
@@ -70,8 +71,14 @@ type ProofView struct {
 	At      *time.Time
 	Running bool // a proof is under way
 	Lamp    Lamp
-	Checks  []inventory.ProofResult
+	Checks  []CheckRow
 	Can     bool // it can be run again now
+}
+
+// CheckRow is one check of the proof.
+type CheckRow struct {
+	inventory.ProofResult
+	Title Text
 }
 
 // CloudPage makes the view. It is pure.
@@ -128,12 +135,13 @@ func endpointLamp(e inventory.EndpointStatus) Lamp {
 
 func proofView(d CloudData) ProofView {
 	r := d.Report
-	v := ProofView{Run: r.ProofRun, At: r.ProofAt, Checks: r.Proof}
+	v := ProofView{Run: r.ProofRun, At: r.ProofAt}
 	active := d.Run != nil && d.Run.State == inventory.RunActive
 	v.Running = active && d.Run.Kind == inventory.RunProof
 	v.Can = r.Run.State == inventory.RunDone && !active
 	done, failed := 0, 0
 	for _, c := range r.Proof {
+		v.Checks = append(v.Checks, CheckRow{c, titleIn(d.Texts, c.Key, c.Check)})
 		switch c.State {
 		case inventory.StepDone:
 			done++

@@ -137,10 +137,12 @@ func pathOf(d RunData, slots []progress.Slot, path []string) PathView {
 
 // titleOf is a step's title: in English as the run has it, in Japanese as the
 // guide has it today, else in English too.
-func titleOf(d RunData, s inventory.Step) Text {
-	t := Both(s.Title)
-	if d.Texts != nil {
-		t.JA = cmp.Or(d.Texts(s.Key).Title.JA, s.Title)
+func titleOf(d RunData, s inventory.Step) Text { return titleIn(d.Texts, s.Key, s.Title) }
+
+func titleIn(texts func(key string) inventory.StepText, key, title string) Text {
+	t := Both(title)
+	if texts != nil {
+		t.JA = cmp.Or(texts(key).Title.JA, title)
 	}
 	return t
 }

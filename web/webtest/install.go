@@ -104,7 +104,7 @@ func (m *Memory) RunReport(ctx context.Context, id uint) (inventory.Report, erro
 		}
 		rep.Phases = append(rep.Phases, p)
 		if s.Chapter == "proof" {
-			rep.Proof = append(rep.Proof, inventory.ProofResult{Check: s.Title, State: s.State, Summary: s.Command})
+			rep.Proof = append(rep.Proof, inventory.ProofResult{Key: s.Key, Check: s.Title, State: s.State, Summary: s.Command})
 		}
 	}
 	if run.Ended != nil {
