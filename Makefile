@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help deps assets build lint test rack rack-from-page rack-down screenshots clean
+.PHONY: help deps assets build lint test rack rack-from-page rack-down screenshots faults fuzz clean
 
 RACK := .rack
 APPLIANCE := bin/appliance --state $(RACK)
@@ -71,6 +71,16 @@ screenshots: deps build ## take pictures of every page into .rack/screenshots: o
 	@if $(APPLIANCE) wait --timeout 0s >/dev/null 2>&1; then of=-of=$(CURDIR)/$(RACK); fi; \
 	go test ./e2e -run TestPictures -pictures $(CURDIR)/$(RACK)/screenshots $$of -count 1 -timeout 20m
 	@echo "the pictures are in $(RACK)/screenshots"
+
+faults: deps build ## go through the fault suite on racks of stand-ins; the table is in .rack/faults.json
+	@mkdir -p $(RACK)
+	go test ./e2e -run TestFaults -faults $(CURDIR)/$(RACK)/faults.json -count 1 -timeout 60m
+
+FUZZTIME := 10m
+FUZZERS := pxe:DHCP pxe:TFTP pxe:HTTP web:Agent inventory/rackfile:Parse installer/guide:Load installer/guide:Resolve installer/agent/disk:Contents
+
+fuzz: assets ## fuzz what listens and what is read, each for FUZZTIME (10m); finds become seeds in testdata/fuzz
+	for f in $(FUZZERS); do go test ./$${f%%:*} -run '^$$' -fuzz "^Fuzz$${f##*:}$$" -fuzztime $(FUZZTIME); done
 
 rack-down: ## end the virtual rack and forget it; reports and logs stay in .rack
 	@test -x bin/appliance || $(MAKE) build

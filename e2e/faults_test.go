@@ -55,6 +55,7 @@ type fault struct {
 type faulty struct {
 	*rig
 	fault
+	saw string // what the operator was told, where no event and no reason tells it
 }
 
 // dataDisk is a disk that no preview names; nobody may touch it.
@@ -66,7 +67,7 @@ var photos = []string{"gpt", "partition 1 data ext4 photos"}
 // faults all.
 func TestFaults(t *testing.T) {
 	var rows []faultRow
-	for _, c := range slices.Concat(killFaults(), nodeFaults(), bmcFaults(), wireFaults(), hostFaults(), askFaults()) {
+	for _, c := range slices.Concat(killFaults(), nodeFaults(), bmcFaults(), wireFaults(), imageFaults(), hostFaults(), askFaults()) {
 		if *faultsTo == "" && !c.brief {
 			continue
 		}
@@ -92,7 +93,7 @@ func (c fault) run(t *testing.T) faultRow {
 	i := slices.IndexFunc(machines, func(m lab.Machine) bool { return m.Name == "compute-1" })
 	machines[i].VolumeGB = 4
 	needRoot(t)
-	f := &faulty{newRig(t, standInImages(t), lab.StandIns(machines, 0)), c}
+	f := &faulty{rig: newRig(t, standInImages(t), lab.StandIns(machines, 0)), fault: c}
 	if err := f.rack.Disks("compute-1", map[string]standin.Content{dataDisk: {Contents: photos}}); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,9 @@ func (c fault) run(t *testing.T) faultRow {
 		t.Errorf("the reason is %q, and was to tell of %q", run.Reason, c.says)
 	}
 	row.Reason = run.Reason
-	row.Seen = f.told()
+	if row.Seen = f.saw; row.Seen == "" {
+		row.Seen = f.told()
+	}
 	if c.ends == parked {
 		row.Seen = run.Reason
 		if c.after != nil {
