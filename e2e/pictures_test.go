@@ -40,6 +40,9 @@ func TestPictures(t *testing.T) {
 		t.Fatal("the appliance has no rack: make rack first")
 	}
 	for _, p := range pagesOf(t, b, racks[0]) {
+		if *stateDir != "" && forAdmins[p.name] {
+			continue
+		}
 		b.takeAll(p.name, p.path)
 	}
 }
@@ -71,12 +74,17 @@ func (b *browser) takeAll(name, path string) {
 func (b *browser) save(name string) {
 	b.Helper()
 	b.until("the fonts are there", `document.fonts.status === "loaded"`)
+	b.until("what the page asks for is answered", `![...document.querySelectorAll("main small")].some(e => e.textContent.startsWith("◔"))`)
 	if err := os.WriteFile(filepath.Join(*pictures, name+".png"), b.picture(), 0o644); err != nil {
 		b.Fatal(err)
 	}
 }
 
 type pictured struct{ name, path string }
+
+// forAdmins are pages that visit's user does not see. It is no admin, because the
+// last admin cannot be removed again.
+var forAdmins = map[string]bool{"users": true, "audit": true}
 
 // pagesOf lists the pages of a rack, with its latest run and a step of it.
 func pagesOf(t *testing.T, b *browser, rack inventory.Rack) []pictured {
@@ -124,7 +132,7 @@ func visit(t *testing.T, state string) (*browser, []inventory.Rack) {
 		return out.String()
 	}
 	pass := rand.Text()
-	cli(pass+"\n", "user", "add", "pictures", "--role", "admin")
+	cli(pass+"\n", "user", "add", "pictures", "--role", "operator")
 	t.Cleanup(func() {
 		if out, err := exec.Command(bin, "--state", state, "user", "remove", "pictures").CombinedOutput(); err != nil { // the test's context is over
 			t.Errorf("remove the user: %v\n%s", err, out)
