@@ -78,7 +78,7 @@ func TestHandsOffGivesTimeBack(t *testing.T) {
 	}
 	var left time.Duration
 	if _, err := tr.store.UpdateStep(tr.ctx, tr.run.ID, inHand, func(s *inventory.Step) error {
-		left = s.Deadline.Sub(time.Now())
+		left = time.Until(*s.Deadline)
 		d := s.Deadline.Add(-time.Hour)
 		s.Deadline = &d
 		return nil
