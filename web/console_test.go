@@ -276,7 +276,7 @@ func TestConsoleLog(t *testing.T) {
 	}
 }
 
-// TestConsoleHandsOff: who looks at a node in maintenance is told that nobody is
+// TestConsoleHandsOff: who looks at a node that hands are off is told that nobody is
 // listening to it.
 func TestConsoleHandsOff(t *testing.T) {
 	m := installed()

@@ -9,7 +9,7 @@
 //
 // A line is open while somebody looks at it and while a run is active on its
 // node; the latter is why the scrollback holds a machine's start from the
-// firmware's first line on. A node in maintenance is not touched at all.
+// firmware's first line on. A node that hands are off is not touched at all.
 package console
 
 import (
@@ -168,7 +168,7 @@ func (h *Hub) line(k key, rackID uint) *line {
 // Why a line was closed; they end up in the stream's marks.
 var (
 	errIdle  = errors.New("closed, since nobody looks and no run is active")
-	errHeld  = errors.New("closed: hands off, the node is in maintenance and its BMC is left alone")
+	errHeld  = errors.New("closed: hands off, the BMC is left alone")
 	errGone  = errors.New("closed, since the node is no more in the inventory")
 	errMoved = errors.New("closed to make room for a console that somebody looks at")
 	errStop  = errors.New("closed, since the appliance stops")
@@ -196,7 +196,7 @@ func (h *Hub) settle(l *line) {
 		h.open(l)
 	case why == nil: // it is open, or comes again when it has closed
 	case l.stop == nil && why == errHeld:
-		l.enter(Held, "hands off: the node is in maintenance, and its BMC is left alone")
+		l.enter(Held, "hands off: the BMC is left alone until the node is let go")
 	case l.stop == nil && why == errIdle:
 		l.enter(Closed, "")
 	case l.stop == nil:

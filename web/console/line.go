@@ -22,7 +22,7 @@ const (
 	Opening Phase = "opening" // the BMC is asked for it
 	Live    Phase = "live"
 	Lost    Phase = "lost" // State's Reason says why; it is tried again
-	Held    Phase = "held" // hands off: the node is in maintenance
+	Held    Phase = "held" // hands off: nothing is sent to the node or its BMC
 	Full    Phase = "full" // too many lines are open
 )
 

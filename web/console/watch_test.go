@@ -43,7 +43,7 @@ func TestRecorded(t *testing.T) {
 	})
 }
 
-// TestHandsOff: the BMC of a node in maintenance is left alone, whoever looks.
+// TestHandsOff: the BMC of a node that hands are off is left alone, whoever looks.
 func TestHandsOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, console.Config{})
@@ -55,7 +55,7 @@ func TestHandsOff(t *testing.T) {
 		if r.b.end("compute-1") != nil {
 			t.Fatal("the line was opened")
 		}
-		r.m.SetNode("demo", "compute-1", func(n *inventory.Node) { n.State = inventory.Ready })
+		r.m.SetNode("demo", "compute-1", func(n *inventory.Node) { n.HandsOff = nil })
 		time.Sleep(2 * time.Second)
 		a.phase(console.Live)
 		r.m.SetNode("demo", "compute-1", func(n *inventory.Node) { n.HandsOff = &n.Since })
