@@ -96,7 +96,7 @@ func nodeFaults() []fault {
 		blink,
 		cut("a node's power is cut at its first boot", "boot"),
 		{
-			name: "a node never comes back", ends: parked, says: "look at the console", flags: []string{"--patience", "0.02"},
+			name: "a node never comes back", ends: parked, says: "look at the console", flags: []string{"--patience", "0.04"},
 			before: func(f *faulty) {
 				f.knobs("compute-1", standin.Knob{Step: "compute-1/firmware/firmware", Hang: true})
 			},
