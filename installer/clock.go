@@ -68,24 +68,33 @@ func (e *Engine) eachInHand(ctx context.Context, text string, change func(time.T
 		if err != nil {
 			return err
 		}
-		for _, s := range steps {
-			if s.Deadline == nil || change(*s.Deadline).Equal(*s.Deadline) {
-				continue
-			}
-			if _, err := e.store.UpdateStep(ctx, run.ID, s.Key, func(s *inventory.Step) error {
-				if s.Deadline != nil {
-					d := change(*s.Deadline)
-					s.Deadline = &d
-				}
-				return nil
-			}); err != nil {
-				return err
-			}
+		if err := e.moveDeadlines(ctx, run.ID, steps, func(s inventory.Step) time.Time { return change(*s.Deadline) }); err != nil {
+			return err
 		}
 		if text == "" {
 			continue
 		}
 		if _, err := e.store.AppendEvent(ctx, runEvent(run, text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveDeadlines gives those of a run's steps that have a deadline the one that
+// change says.
+func (e *Engine) moveDeadlines(ctx context.Context, run uint, steps []inventory.Step, change func(inventory.Step) time.Time) error {
+	for _, s := range steps {
+		if s.Deadline == nil || change(s).Equal(*s.Deadline) {
+			continue
+		}
+		if _, err := e.store.UpdateStep(ctx, run, s.Key, func(s *inventory.Step) error {
+			if s.Deadline != nil {
+				d := change(*s)
+				s.Deadline = &d
+			}
+			return nil
+		}); err != nil {
 			return err
 		}
 	}

@@ -79,12 +79,7 @@ func runOnce(t *testing.T, kill int) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := map[string]int{}
-	for _, e := range evs {
-		if e.Type == inventory.EventStep && strings.HasSuffix(e.Text, " done") {
-			done[e.Step]++
-		}
-	}
+	done := doneIn(evs)
 	steps, err := w.store.Steps(context.Background(), run.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +93,17 @@ func runOnce(t *testing.T, kill int) int {
 		t.Errorf("a second install: run %d %s, %v; want nothing to do", again.ID, again.State, err)
 	}
 	return len(evs)
+}
+
+// doneIn counts how often each step was done.
+func doneIn(evs []inventory.Event) map[string]int {
+	done := map[string]int{}
+	for _, e := range evs {
+		if e.Type == inventory.EventStep && strings.HasSuffix(e.Text, " done") {
+			done[e.Step]++
+		}
+	}
+	return done
 }
 
 // world is a rack whose nodes are goroutines that speak the engine's own calls.

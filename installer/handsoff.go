@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,21 +73,8 @@ func (e *Engine) putOff(ctx context.Context, run inventory.Run, node string, by 
 	if err != nil {
 		return err
 	}
-	for _, s := range steps {
-		if s.Node != node && s.Node != "" || s.Deadline == nil {
-			continue
-		}
-		if _, err := e.store.UpdateStep(ctx, run.ID, s.Key, func(s *inventory.Step) error {
-			if s.Deadline != nil {
-				later := s.Deadline.Add(by)
-				s.Deadline = &later
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
+	steps = slices.DeleteFunc(steps, func(s inventory.Step) bool { return s.Node != node && s.Node != "" })
+	return e.moveDeadlines(ctx, run.ID, steps, func(s inventory.Step) time.Time { return s.Deadline.Add(by) })
 }
 
 func deref(n *inventory.Node) inventory.Node {

@@ -3,7 +3,6 @@ package installer_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -54,12 +53,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done := map[string]int{}
-	for _, e := range evs {
-		if e.Type == inventory.EventStep && strings.HasSuffix(e.Text, " done") {
-			done[e.Step]++
-		}
-	}
+	done := doneIn(evs)
 	for _, s := range steps {
 		if s.State != inventory.StepDone || s.Attempt != 1 || done[s.Key] != 1 {
 			t.Errorf("%s is %s, attempt %d, and was done %d times", s.Key, s.State, s.Attempt, done[s.Key])

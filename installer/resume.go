@@ -93,19 +93,10 @@ func putBack(s *inventory.Step) {
 // time anew: nobody could work on them meanwhile.
 func (e *Engine) activate(ctx context.Context, run inventory.Run, steps []inventory.Step, text string) (inventory.Run, error) {
 	if run.State != inventory.RunActive {
-		for _, s := range steps {
-			if s.State != inventory.StepReady && s.State != inventory.StepRunning {
-				continue
-			}
-			if _, err := e.store.UpdateStep(ctx, run.ID, s.Key, func(s *inventory.Step) error {
-				if s.Deadline != nil {
-					d := time.Now().Add(time.Duration(s.Timeout) * time.Second)
-					s.Deadline = &d
-				}
-				return nil
-			}); err != nil {
-				return inventory.Run{}, err
-			}
+		now := time.Now()
+		anew := func(s inventory.Step) time.Time { return now.Add(time.Duration(s.Timeout) * time.Second) }
+		if err := e.moveDeadlines(ctx, run.ID, steps, anew); err != nil {
+			return inventory.Run{}, err
 		}
 		if err := e.unfail(ctx, run, steps); err != nil {
 			return inventory.Run{}, err

@@ -98,12 +98,7 @@ func (tr *trial) once(skipped ...string) {
 	if err != nil {
 		tr.t.Fatal(err)
 	}
-	done := map[string]int{}
-	for _, e := range evs {
-		if e.Type == inventory.EventStep && strings.HasSuffix(e.Text, " done") {
-			done[e.Step]++
-		}
-	}
+	done := doneIn(evs)
 	for _, key := range skipped {
 		done[key]++
 	}

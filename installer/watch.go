@@ -194,15 +194,9 @@ func (e *Engine) mend(ctx context.Context, run inventory.Run, n inventory.Node, 
 	if err != nil {
 		return err
 	}
-	for _, s := range steps {
-		if s.Node != n.Name || !isPhase(s.Chapter) || s.State == inventory.StepPending {
-			continue
-		}
-		if _, err := e.store.UpdateStep(ctx, run.ID, s.Key, func(s *inventory.Step) error { putBack(s); return nil }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return e.again(ctx, run, steps, func(s inventory.Step) bool {
+		return s.Node == n.Name && isPhase(s.Chapter) && s.State != inventory.StepPending
+	}, "")
 }
 
 // switchOn powers an installed node on; a BMC that fails is asked again when the
