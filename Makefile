@@ -68,7 +68,7 @@ rack-from-page: deps build ## install a virtual rack of its own by the page's bu
 	go test ./e2e -run TestRackFromPage -full -v -count 1 -timeout 100m
 
 screenshots: deps build ## take pictures of every page into .rack/screenshots: of make rack's appliance, else of stand-ins
-	@if $(APPLIANCE) wait --timeout 0s >/dev/null 2>&1; then of=-of=$(CURDIR)/$(RACK); fi; \
+	@of=; if $(APPLIANCE) wait --timeout 0s >/dev/null 2>&1; then of=-of=$(CURDIR)/$(RACK); fi; \
 	go test ./e2e -run TestPictures -pictures $(CURDIR)/$(RACK)/screenshots $$of -count 1 -timeout 20m
 	@echo "the pictures are in $(RACK)/screenshots"
 
