@@ -46,6 +46,10 @@ type Engine struct {
 	statuses *kept[inventory.CloudStatus]
 	reins    reins
 
+	// asks lets in one thing that a person asks for at a time: each is decided by
+	// what is stored, and two decided by the same would both begin.
+	asks sync.Mutex
+
 	mu       sync.Mutex
 	inflight map[string]bool // "run/key" of appliance steps that a goroutine works on
 	wg       sync.WaitGroup

@@ -23,6 +23,8 @@ var errHandsOff = errors.New("hands off")
 // nothing can be sent to stop it. It lasts until LetGo, whatever becomes of the
 // process. A second one changes nothing.
 func (e *Engine) HandsOff(ctx context.Context, rack, node, why string) (inventory.Node, error) {
+	e.asks.Lock()
+	defer e.asks.Unlock()
 	_, n, err := e.nodeOf(ctx, rack, node)
 	if err != nil || n.HandsOff != nil {
 		return deref(n), err
@@ -43,6 +45,8 @@ func (e *Engine) HandsOff(ctx context.Context, rack, node, why string) (inventor
 // LetGo ends HandsOff. The deadlines of what waited on the node are put off by as
 // long as it lasted.
 func (e *Engine) LetGo(ctx context.Context, rack, node string) (inventory.Node, error) {
+	e.asks.Lock()
+	defer e.asks.Unlock()
 	r, n, err := e.nodeOf(ctx, rack, node)
 	if err != nil || n.HandsOff == nil {
 		return deref(n), err

@@ -18,6 +18,8 @@ import (
 // network. Nothing is written to a disk. The error is Conflict where no node can
 // be inspected, or a run is active.
 func (e *Engine) Inspect(ctx context.Context, name string, nodes []string) (inventory.Inspection, error) {
+	e.asks.Lock()
+	defer e.asks.Unlock()
 	var out inventory.Inspection
 	rack, err := e.store.Rack(ctx, name)
 	if err != nil {

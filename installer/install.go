@@ -103,6 +103,8 @@ func imageFor(r inventory.Rack, n inventory.Node) string {
 // nothing to do. It never erases an installed rack by accident: when the plan of
 // an installed rack has changed, the rack's name must be confirmed.
 func (e *Engine) Install(ctx context.Context, name string, req inventory.InstallRequest) (inventory.Run, error) {
+	e.asks.Lock()
+	defer e.asks.Unlock()
 	rack, p, v, last, err := e.look(ctx, name)
 	if err != nil {
 		return inventory.Run{}, err

@@ -17,6 +17,8 @@ const chapterProof = "proof"
 // proof's steps alone, after a step that removes what the last proof made. The
 // error is Conflict where the rack is not installed, or a run is active.
 func (e *Engine) RunProof(ctx context.Context, name string) (inventory.Run, error) {
+	e.asks.Lock()
+	defer e.asks.Unlock()
 	rack, err := e.store.Rack(ctx, name)
 	if err != nil {
 		return inventory.Run{}, err

@@ -50,6 +50,8 @@ func (e *Engine) KeepGoing(ctx context.Context, rack string) (inventory.Run, err
 // answer any more begins again with the node's power-on. The run goes on when no
 // other failed step is left.
 func (e *Engine) RetryStep(ctx context.Context, runID uint, key string) (inventory.Run, error) {
+	e.asks.Lock()
+	defer e.asks.Unlock()
 	run, steps, s, err := e.steerable(ctx, runID, key)
 	if err != nil {
 		return run, err
@@ -68,6 +70,8 @@ func (e *Engine) RetryStep(ctx context.Context, runID uint, key string) (invento
 // who gave it; steps that need it take it for done. The run goes on when it had
 // failed and no failed step is left.
 func (e *Engine) SkipStep(ctx context.Context, runID uint, key, reason string) (inventory.Run, error) {
+	e.asks.Lock()
+	defer e.asks.Unlock()
 	run, _, s, err := e.steerable(ctx, runID, key)
 	if err != nil {
 		return run, err
