@@ -135,6 +135,9 @@ func (e *Engine) tasks(ctx context.Context, n inventory.Node, req inventory.Poll
 				inRamdisk(s.Chapter) != (req.Stage == inventory.StageRamdisk) {
 				continue
 			}
+			if runs[i].Kind == inventory.RunCheck && !req.Look {
+				return nil, e.giveUp(ctx, runs[i], s, fmt.Sprintf("the agent of %s is older than this appliance and cannot look without changing: reinstall the node (appliance node reinstall %s)", n.Name, n.Name))
+			}
 			t, err := e.task(ctx, runs[i], s)
 			if err != nil {
 				return nil, fmt.Errorf("prepare %s: %w", s.Key, err)
@@ -162,12 +165,12 @@ func (e *Engine) task(ctx context.Context, run inventory.Run, s inventory.Step) 
 		return inventory.Task{}, err
 	}
 	if s.Kind == phaseWipe && run.Erase {
-		if spec, err = withErase(spec); err != nil {
+		if spec, err = withField(spec, "erase", true); err != nil { // a person confirmed what is on the disks
 			return inventory.Task{}, err
 		}
 	}
 	return inventory.Task{Run: run.ID, Key: s.Key, Attempt: s.Attempt, Kind: s.Kind, Spec: spec,
-		Notify: s.Notify, Timeout: s.Timeout, Mask: mask}, nil
+		Notify: s.Notify, Timeout: s.Timeout, Look: run.Kind == inventory.RunCheck, Mask: mask}, nil
 }
 
 // TakeReport takes what an agent says of a step. A report of an earlier attempt or

@@ -216,24 +216,32 @@ func (e *Engine) done(ctx context.Context, run inventory.Run) error {
 		return err
 	}
 	for _, n := range rack.Nodes {
-		if n.State == inventory.Configuring && run.Kind == inventory.RunInstall {
+		if n.State == inventory.Configuring && run.Kind.Changes() {
 			if err := e.nodeState(ctx, run, n.Name, inventory.Active); err != nil {
 				return err
 			}
 		}
 	}
-	if e.Done != nil && run.Kind != inventory.RunInspect {
+	reason := ""
+	if run.Kind == inventory.RunCheck {
+		if reason, err = e.checked(ctx, run); err != nil {
+			return err
+		}
+	}
+	if e.Done != nil && (run.Kind.Changes() || run.Kind == inventory.RunProof) {
 		if err := e.Done(ctx, rack, run); err != nil {
 			return err
 		}
 	}
-	return e.endRun(ctx, run, inventory.RunDone, "")
+	return e.endRun(ctx, run, inventory.RunDone, reason)
 }
 
 func (e *Engine) fail(ctx context.Context, run inventory.Run, s inventory.Step) error {
-	if s.Node != "" && run.Kind == inventory.RunInstall {
+	if s.Node != "" && run.Kind.Changes() {
 		_, err := e.store.UpdateNode(ctx, run.RackID, s.Node, func(n *inventory.Node) error {
-			setState(n, inventory.Failed, s.Key+": "+s.Reason)
+			if n.State != inventory.Active { // else it is as it was before, or nearly
+				setState(n, inventory.Failed, s.Key+": "+s.Reason)
+			}
 			return nil
 		})
 		if err != nil {

@@ -114,6 +114,8 @@ type world struct {
 	rack  inventory.Rack
 	guide installer.Guide
 	waits time.Duration // how long a node's agent waits for work
+	old   bool          // the agents are of a version that cannot only look
+	cloud installer.Cloud
 
 	mu   sync.Mutex
 	kept installer.Store // what the next engine gets; store, if nothing else is said
@@ -124,6 +126,8 @@ type world struct {
 	gone   map[string]bool // nodes whose agent died
 	on     map[string]bool // nodes that have power
 	tasks  []string        // keys of what was handed out outside of runs
+	drift  map[string]bool // steps that a look finds not to be so; to carry one out mends it
+	looked []string        // keys of what was only to be looked at
 	held   string          // the step whose end waits until free is closed
 	free   chan struct{}
 	// slowBMC, if any, is called before a machine is switched on or off.
@@ -148,7 +152,7 @@ func newWorld(t *testing.T) *world {
 		name := string(role) + "-1"
 		pw[name] = "secret"
 		r.Nodes = append(r.Nodes, inventory.Node{Name: name, Role: role, Firmware: inventory.BIOS, State: inventory.Ready, Since: time.Now(),
-			Address: fmt.Sprintf("10.77.0.%d", 11+i),
+			Address: fmt.Sprintf("10.77.0.%d", 11+i), SystemDisk: "SYS",
 			NICs:    []inventory.NIC{{Network: inventory.Provisioning, MAC: fmt.Sprintf("52:54:00:00:00:%02x", i)}},
 			BMC:     &inventory.BMC{Kind: "ipmi", Address: "192.0.2.1", Port: 623 + i, User: "admin"}})
 	}
@@ -158,7 +162,7 @@ func newWorld(t *testing.T) *world {
 	if r, err = s.Rack(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, store: s, kept: s, ca: ca, rack: r, guide: shortGuide{}, waits: 50 * time.Millisecond, fails: map[string]int{}, gone: map[string]bool{}, on: map[string]bool{}}
+	return &world{t: t, store: s, kept: s, ca: ca, rack: r, guide: shortGuide{}, cloud: sunny{}, waits: 50 * time.Millisecond, fails: map[string]int{}, drift: map[string]bool{}, gone: map[string]bool{}, on: map[string]bool{}}
 }
 
 // unfinished lists the steps that are not done, for a failure's message.
@@ -187,7 +191,7 @@ func (w *world) start(ctx context.Context) (stop func()) {
 	e := installer.New(installer.Config{
 		Store: w.kept, Guide: w.guide, Images: noImages{}, Signer: w.ca, Log: slog.New(slog.DiscardHandler),
 		BMCs:      func(c bmc.Config) (bmc.Controller, error) { return &machine{w: w, port: c.Port, life: ctx}, nil },
-		Cloud:     func(inventory.Rack, string) installer.Cloud { return sunny{} },
+		Cloud:     func(inventory.Rack, string) installer.Cloud { return w.cloud },
 		ImagesURL: func(inventory.Rack) string { return "http://10.77.0.1:8069" },
 	})
 	w.mu.Lock()
@@ -268,7 +272,7 @@ func (w *world) live(ctx context.Context, n inventory.Node) {
 		CSR: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr}))}); err != nil {
 		return
 	}
-	req := inventory.PollRequest{Stage: inventory.StageRamdisk}
+	req := inventory.PollRequest{Stage: inventory.StageRamdisk, Look: !w.old}
 	for ctx.Err() == nil && !w.isGone(n.Name) {
 		short, cancel := context.WithTimeout(ctx, w.waits)
 		reply, err := w.engine().Poll(short, w.rack.ID, n.Name, req)
@@ -283,7 +287,7 @@ func (w *world) live(ctx context.Context, n inventory.Node) {
 			}
 			w.report(ctx, n.Name, rep)
 			w.wait(t.Key)
-			rep = w.outcome(rep)
+			rep = w.outcome(t, rep)
 			if t.Kind == "inspect" && rep.State == inventory.StepDone {
 				rep.Hardware = hardware()
 			}
@@ -367,10 +371,18 @@ func (w *world) wait(key string) {
 }
 
 // outcome is how a step ends on a node.
-func (w *world) outcome(r inventory.StepReport) inventory.StepReport {
+func (w *world) outcome(t inventory.Task, r inventory.StepReport) inventory.StepReport {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r.State = inventory.StepDone
+	r.State, r.Changed = inventory.StepDone, w.drift[r.Key]
+	if r.Changed {
+		r.Diff = "- as it was\n+ as it should be\n"
+	}
+	if t.Look {
+		w.looked = append(w.looked, r.Key)
+		return r
+	}
+	delete(w.drift, r.Key)
 	if w.fails[r.Key] > 0 {
 		w.fails[r.Key]--
 		r.State, r.Reason = inventory.StepFailed, "exit status 1"
@@ -412,6 +424,10 @@ func (noImages) Open(context.Context, string) (io.ReadCloser, inventory.Image, e
 }
 
 type sunny struct{}
+
+func (sunny) Hosted(context.Context, string) (inventory.Hosted, error) {
+	return inventory.Hosted{}, nil
+}
 
 func (sunny) Watched() (inventory.Journey, bool) { return inventory.Journey{}, false }
 

@@ -48,12 +48,9 @@ func (e *Engine) Inspect(ctx context.Context, name string, nodes []string) (inve
 		return out, inventory.Errorf(inventory.Conflict, "no node of rack %s can be inspected%s", rack.Name, reasons(out.Left))
 	}
 	if len(steps) > 0 {
-		for i := range steps {
-			steps[i].Seq = i + 1
-		}
-		run := inventory.Run{RackID: rack.ID, Rack: rack.Name, Kind: inventory.RunInspect, State: inventory.RunActive, Created: time.Now(), Attempt: 1}
-		if err := e.store.CreateRun(ctx, &run, steps); err != nil {
-			return out, fmt.Errorf("start the inspection: %w", err)
+		run, err := e.begin(ctx, rack, inventory.Run{Kind: inventory.RunInspect}, steps)
+		if err != nil {
+			return out, err
 		}
 		out.Run = &run
 	}

@@ -2,9 +2,6 @@ package installer
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"sandai/inventory"
@@ -115,7 +112,7 @@ func (e *Engine) Install(ctx context.Context, name string, req inventory.Install
 		return inventory.Run{}, err
 	case req.Erase && req.Confirm != rack.Name:
 		return inventory.Run{}, inventory.Errorf(inventory.Invalid, "erasing wants the rack's name: --erase %s", rack.Name)
-	case active != nil && active.Kind == inventory.RunInstall:
+	case active != nil && active.Kind.Changes():
 		return *active, nil
 	case active != nil:
 		return inventory.Run{}, busy(*active)
@@ -127,7 +124,7 @@ func (e *Engine) Install(ctx context.Context, name string, req inventory.Install
 		return e.start(ctx, rack, p, v, req)
 	case last.PlanHash != p.Hash:
 		return inventory.Run{}, inventory.Errorf(inventory.Conflict,
-			"the plan of %s differs from the one it was installed with; installing again erases its nodes: confirm with --erase %s, or go back to the earlier rack.yaml", rack.Name, rack.Name)
+			"the plan of %s differs from the one it was installed with: appliance rack apply %s changes what differs and keeps the rest; installing again erases its nodes and is confirmed with --erase %s", rack.Name, rack.Name, rack.Name)
 	case last.State == inventory.RunDone:
 		return *last, nil
 	}
@@ -135,7 +132,7 @@ func (e *Engine) Install(ctx context.Context, name string, req inventory.Install
 }
 
 // look is what an install is decided by: the plan and the preview as they are
-// now, and the rack's latest install, nil before the first.
+// now, and the newest run that changed the rack, nil before the first.
 func (e *Engine) look(ctx context.Context, name string) (rack inventory.Rack, p inventory.Plan, v inventory.Preview, last *inventory.Run, err error) {
 	if rack, err = e.store.Rack(ctx, name); err != nil {
 		return rack, p, v, nil, err
@@ -143,7 +140,7 @@ func (e *Engine) look(ctx context.Context, name string) (rack inventory.Rack, p 
 	if p, err = e.planOf(rack); err != nil {
 		return rack, p, v, nil, err
 	}
-	run, err := e.store.LatestOf(ctx, rack.ID, inventory.RunInstall)
+	run, err := e.store.LatestOf(ctx, rack.ID, inventory.ChangingKinds...)
 	switch {
 	case err == nil:
 		last = &run
@@ -155,8 +152,6 @@ func (e *Engine) look(ctx context.Context, name string) (rack inventory.Rack, p 
 }
 
 func (e *Engine) start(ctx context.Context, rack inventory.Rack, p inventory.Plan, v inventory.Preview, req inventory.InstallRequest) (inventory.Run, error) {
-	run := inventory.Run{RackID: rack.ID, Rack: rack.Name, Kind: inventory.RunInstall, PlanHash: p.Hash, Erase: req.Erase,
-		State: inventory.RunActive, Created: time.Now(), Attempt: 1}
 	for _, n := range rack.Nodes {
 		if err := untouchable(n); err != nil && n.Role != "" {
 			return inventory.Run{}, err
@@ -167,20 +162,7 @@ func (e *Engine) start(ctx context.Context, rack inventory.Rack, p inventory.Pla
 			return inventory.Run{}, err
 		}
 	}
-	if err := e.store.CreateRun(ctx, &run, p.Steps); err != nil {
-		return inventory.Run{}, fmt.Errorf("start the run: %w", err)
-	}
-	return run, nil
-}
-
-// withErase tells a wipe step that a person confirmed the disk's contents.
-func withErase(spec json.RawMessage) (json.RawMessage, error) {
-	var m map[string]any
-	if err := json.Unmarshal(spec, &m); err != nil {
-		return nil, errors.New("the wipe step's specification is damaged")
-	}
-	m["erase"] = true
-	return json.Marshal(m)
+	return e.begin(ctx, rack, inventory.Run{Kind: inventory.RunInstall, PlanHash: p.Hash, Erase: req.Erase}, p.Steps)
 }
 
 // Import puts a rack described in rack.yaml into the inventory, whole or not at

@@ -19,7 +19,7 @@ type move struct {
 // next says which steps change now: those whose needs are done become ready (a
 // signal step at once running), signals that were seen end, and what is past
 // its deadline fails. Nothing new begins while a stop is asked for, nor after a
-// step failed; but the nodes of an inspection do not wait for each other. It is
+// step failed; but the nodes of a run whose nodes are apart do not wait for each other. It is
 // pure. signals maps a signal step's key to the time at which it was seen.
 //
 // Of a node that hands are off no step begins and none is late; held has its name.
@@ -28,7 +28,7 @@ func next(run inventory.Run, steps []inventory.Step, signals map[string]time.Tim
 	hold := run.StopAt != nil
 	for _, s := range steps {
 		done[s.Key] = s.State == inventory.StepDone || s.State == inventory.StepSkipped
-		hold = hold || s.State == inventory.StepFailed && run.Kind != inventory.RunInspect
+		hold = hold || s.State == inventory.StepFailed && !run.Kind.Apart()
 	}
 	var out []move
 	for _, s := range steps {
@@ -81,7 +81,7 @@ func verdict(run inventory.Run, steps []inventory.Step) (inventory.RunState, *in
 		}
 	}
 	switch {
-	case failed != nil && (run.Kind != inventory.RunInspect || !inHand):
+	case failed != nil && (!run.Kind.Apart() || !inHand):
 		return inventory.RunFailed, failed
 	case inHand:
 		return inventory.RunActive, nil

@@ -2,8 +2,6 @@ package installer
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"sandai/inventory"
 )
@@ -19,11 +17,11 @@ func (e *Engine) preview(ctx context.Context, rack inventory.Rack, p inventory.P
 	in := inventory.PreviewInput{Rack: rack, PlanHash: p.Hash, Steps: p.Steps, Action: inventory.ActionStart,
 		ImageSize: func(n inventory.Node) int64 { return e.imageSize(rack, n) }}
 	if last != nil {
-		steps, err := e.store.Steps(ctx, last.ID)
-		if err != nil {
+		var err error
+		if in.Last, err = e.written(ctx, rack.ID); err != nil {
 			return inventory.Preview{}, err
 		}
-		in.Last, in.LastRun, in.Action = steps, last.ID, action(*last, p.Hash)
+		in.Action = action(*last, p.Hash)
 	}
 	active, err := e.activeRun(ctx, rack.ID)
 	if err != nil {
@@ -33,6 +31,29 @@ func (e *Engine) preview(ctx context.Context, rack inventory.Rack, p inventory.P
 		in.Action = inventory.ActionRunning
 	}
 	return inventory.MakePreview(in), nil
+}
+
+// written are the steps of all runs that may have written to the rack's disks,
+// back to its latest install, the newest first.
+func (e *Engine) written(ctx context.Context, rackID uint) ([]inventory.Step, error) {
+	runs, err := e.store.Runs(ctx, rackID)
+	if err != nil {
+		return nil, err
+	}
+	var out []inventory.Step
+	for _, run := range runs {
+		if !run.Kind.Changes() {
+			continue
+		}
+		steps, err := e.store.Steps(ctx, run.ID)
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, steps...); run.Kind == inventory.RunInstall {
+			break
+		}
+	}
+	return out, nil
 }
 
 // action says what Install without Erase would do about a rack whose latest
@@ -64,12 +85,7 @@ func confirm(steps []inventory.Step, v inventory.Preview) error {
 		if s.Chapter != phaseWipe {
 			continue
 		}
-		var spec map[string]any
-		if err := json.Unmarshal(s.Spec, &spec); err != nil {
-			return fmt.Errorf("read the wipe step of %s: %w", s.Node, err)
-		}
-		spec["confirmed"] = v.Confirmed(s.Node)
-		b, err := json.Marshal(spec)
+		b, err := withField(s.Spec, "confirmed", v.Confirmed(s.Node))
 		if err != nil {
 			return err
 		}

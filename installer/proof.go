@@ -3,9 +3,7 @@ package installer
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"time"
 
 	"sandai/installer/guide/kind"
 	"sandai/inventory"
@@ -23,7 +21,7 @@ func (e *Engine) RunProof(ctx context.Context, name string) (inventory.Run, erro
 	if err != nil {
 		return inventory.Run{}, err
 	}
-	last, err := e.store.LatestOf(ctx, rack.ID, inventory.RunInstall)
+	last, err := e.store.LatestOf(ctx, rack.ID, inventory.ChangingKinds...)
 	if err != nil && inventory.CodeOf(err) != inventory.NotFound {
 		return inventory.Run{}, err
 	}
@@ -41,11 +39,7 @@ func (e *Engine) RunProof(ctx context.Context, name string) (inventory.Run, erro
 	if err != nil {
 		return inventory.Run{}, err
 	}
-	run := inventory.Run{RackID: rack.ID, Rack: rack.Name, Kind: inventory.RunProof, State: inventory.RunActive, Created: time.Now(), Attempt: 1}
-	if err := e.store.CreateRun(ctx, &run, steps); err != nil {
-		return inventory.Run{}, fmt.Errorf("start the proof: %w", err)
-	}
-	return run, nil
+	return e.begin(ctx, rack, inventory.Run{Kind: inventory.RunProof}, steps)
 }
 
 // proofSteps takes the proof's steps out of a plan: what they need of other
@@ -79,9 +73,6 @@ func proofSteps(r inventory.Rack, all []inventory.Step) ([]inventory.Step, error
 	}
 	if len(out) == 1 {
 		return nil, inventory.Errorf(inventory.Conflict, "the guide of rack %s has no proof", r.Name)
-	}
-	for i := range out {
-		out[i].Seq, out[i].State = i+1, inventory.StepPending
 	}
 	return out, nil
 }

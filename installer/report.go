@@ -95,19 +95,29 @@ func phaseTimes(steps []inventory.Step) []inventory.PhaseTime {
 }
 
 // latestProof puts in what the proof found when it was last run: by the install,
-// or by a run of its own since.
+// or by a run since that proved the cloud.
 func (e *Engine) latestProof(ctx context.Context, run inventory.Run, steps []inventory.Step, r *inventory.Report) error {
-	again, err := e.store.LatestOf(ctx, run.RackID, inventory.RunProof)
-	switch {
-	case err != nil && inventory.CodeOf(err) != inventory.NotFound:
+	runs, err := e.store.Runs(ctx, run.RackID)
+	if err != nil {
 		return err
-	case err == nil && again.ID > run.ID:
-		if steps, err = e.store.Steps(ctx, again.ID); err != nil {
-			return err
-		}
-		run = again
 	}
 	r.Proof, r.ProofRun, r.ProofAt = proofResults(steps), run.ID, run.Ended
+	for _, later := range runs {
+		if later.ID <= run.ID {
+			break
+		}
+		if later.Kind.Apart() {
+			continue
+		}
+		steps, err := e.store.Steps(ctx, later.ID)
+		if err != nil {
+			return err
+		}
+		if found := proofResults(steps); len(found) > 0 {
+			r.Proof, r.ProofRun, r.ProofAt = found, later.ID, later.Ended
+			break
+		}
+	}
 	return nil
 }
 

@@ -113,7 +113,7 @@ func (e *Engine) free(ctx context.Context, rack inventory.Rack, n inventory.Node
 	if err != nil {
 		return err
 	}
-	if run.Kind == inventory.RunInstall || slices.ContainsFunc(steps, func(s inventory.Step) bool { return s.Node == n.Name }) {
+	if run.Kind.Changes() || slices.ContainsFunc(steps, func(s inventory.Step) bool { return s.Node == n.Name }) {
 		return busy(*run)
 	}
 	return nil

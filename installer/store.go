@@ -40,7 +40,8 @@ type nodeStore interface {
 type runStore interface {
 	CreateRun(ctx context.Context, run *inventory.Run, steps []inventory.Step) error
 	Run(ctx context.Context, id uint) (inventory.Run, error)
-	LatestOf(ctx context.Context, rackID uint, kind inventory.RunKind) (inventory.Run, error)
+	LatestOf(ctx context.Context, rackID uint, kinds ...inventory.RunKind) (inventory.Run, error)
+	Runs(ctx context.Context, rackID uint) ([]inventory.Run, error) // the newest first
 	ActiveRuns(ctx context.Context) ([]inventory.Run, error)
 	UpdateRun(ctx context.Context, id uint, fn func(*inventory.Run) error, ev ...inventory.Event) (inventory.Run, error)
 	Steps(ctx context.Context, runID uint) ([]inventory.Step, error)
@@ -69,6 +70,8 @@ type Cloud interface {
 	Do(ctx context.Context, a kind.API, progress func(string)) (changed bool, summary, output string, err error)
 	// Status asks how the cloud fares; what cannot be asked is in its Errors.
 	Status(ctx context.Context) inventory.CloudStatus
+	// Hosted is what a compute node carries for the cloud.
+	Hosted(ctx context.Context, node string) (inventory.Hosted, error)
 	// Watched is what the proof saw of the server that it made last, false where
 	// it made none; Journey completes it from the API and from nodes' logs, which
 	// ask reads.

@@ -38,6 +38,9 @@ type PollRequest struct {
 	InstallNonce string `json:"install_nonce,omitempty"`
 	// Calls says that this agent answers calls; older ones are given none.
 	Calls bool `json:"calls,omitempty"`
+	// Look says that this agent can carry out a task by only looking; older ones
+	// would change what they should look at, and are given none.
+	Look bool `json:"look,omitempty"`
 }
 
 // PollReply lists tasks that may start now, side by side, and calls to answer.
@@ -54,8 +57,9 @@ type Task struct {
 	Kind    string          `json:"kind"`
 	Spec    json.RawMessage `json:"spec"`
 	Notify  []string        `json:"notify,omitempty"`
-	Timeout int             `json:"timeout"` // seconds
-	Mask    []string        `json:"mask"`    // secret values in Spec, to be masked in every output
+	Timeout int             `json:"timeout"`        // seconds
+	Look    bool            `json:"look,omitempty"` // only say what would be changed
+	Mask    []string        `json:"mask"`           // secret values in Spec, to be masked in every output
 }
 
 // StepReport is what an agent says of a task. State is StepRunning, StepDone or

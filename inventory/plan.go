@@ -33,6 +33,18 @@ type InstallRequest struct {
 	Confirm     string `json:"confirm,omitempty"`
 }
 
+// ApplyRequest asks for an installed rack to be made as its plan is now.
+type ApplyRequest struct {
+	PlanHash string `json:"plan_hash,omitempty"` // refuse if the plan has another hash
+}
+
+// ReinstallRequest asks for one node to be installed anew. PreviewHash confirms
+// what was shown of its disks and its servers; Confirm is the node's name.
+type ReinstallRequest struct {
+	PreviewHash string `json:"preview_hash"`
+	Confirm     string `json:"confirm"`
+}
+
 // Report is how a rack's latest install went, and what its latest proof found.
 type Report struct {
 	Rack         string        `json:"rack"`

@@ -13,8 +13,10 @@ type Preview struct {
 	// Chapters are those of the whole rack: the cloud's objects and the proof.
 	Chapters []PreviewChapter `json:"chapters"`
 	Erased   int              `json:"erased"` // disks whose fate it is
-	Steps    int              `json:"steps"`
-	Warnings []Warning        `json:"warnings"`
+	// Servers are those on a compute node that is to be reinstalled.
+	Servers  []HostedServer `json:"servers,omitempty"`
+	Steps    int            `json:"steps"`
+	Warnings []Warning      `json:"warnings"`
 }
 
 // PreviewAction is what an install without Erase would do now.
@@ -85,7 +87,7 @@ type PreviewStep struct {
 // Warning is something that a person should know before confirming. Stops: the
 // install would fail because of it.
 type Warning struct {
-	Code  string `json:"code"` // "never-inspected", "not-blank", "misfit", "slow-link", "no-link", "no-bmc", "newcomer", "hands-off"
+	Code  string `json:"code"` // "never-inspected", "not-blank", "misfit", "slow-link", "no-link", "no-bmc", "newcomer", "hands-off", "server", "traffic"
 	Node  string `json:"node,omitempty"`
 	Text  string `json:"text"`
 	Stops bool   `json:"stops,omitempty"`

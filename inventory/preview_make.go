@@ -15,10 +15,14 @@ type PreviewInput struct {
 	PlanHash string
 	Steps    []Step // of the plan
 	Action   PreviewAction
-	// Last are the steps of the rack's latest install with its number: what it
-	// wrote is on the disks though nobody has looked since. Nil before the first.
-	Last    []Step
-	LastRun uint
+	// Last are the steps of the rack's latest install and of what reinstalled nodes
+	// since, the newest run's first: what they wrote is on the disks though nobody
+	// has looked since. Nil before the first.
+	Last []Step
+	// Only names the node that is to be reinstalled: the preview is of it alone, and
+	// its data disk is left as it is. "" is an install of the whole rack.
+	Only    string
+	Servers []HostedServer // on that node
 	// ImageSize is the size in bytes of a node's image when written; 0 if unknown.
 	ImageSize func(Node) int64
 }
@@ -28,7 +32,13 @@ func MakePreview(in PreviewInput) Preview {
 	p := Preview{Rack: in.Rack.Name, PlanHash: in.PlanHash, Action: in.Action, Steps: len(in.Steps), Nodes: []PreviewNode{}, Warnings: []Warning{}}
 	h := sha256.New()
 	fmt.Fprintln(h, in.PlanHash)
+	if in.Only != "" {
+		fmt.Fprintf(h, "reinstall %q\n", in.Only)
+	}
 	for _, n := range in.Rack.Nodes {
+		if in.Only != "" && n.Name != in.Only {
+			continue
+		}
 		pn := PreviewNode{Name: n.Name, Role: n.Role, State: n.State, Address: n.Address, Firmware: n.Firmware, NICs: n.NICs, BMC: n.BMC,
 			Inspected: n.Hardware != nil, Chapters: previewChapters(in.Steps, n.Name)}
 		pn.Disks = in.disks(n)
@@ -44,6 +54,11 @@ func MakePreview(in PreviewInput) Preview {
 		p.Warnings = append(p.Warnings, in.warnings(n, pn.Disks)...)
 		p.Nodes = append(p.Nodes, pn)
 	}
+	if p.Servers = in.Servers; len(in.Servers) > 0 {
+		shown, _ := json.Marshal(in.Servers)
+		fmt.Fprintf(h, "%s\n", shown)
+	}
+	p.Warnings = append(p.Warnings, in.serverWarnings()...)
 	p.Chapters = previewChapters(in.Steps, "")
 	p.Hash = hex.EncodeToString(h.Sum(nil))
 	return p
@@ -112,6 +127,9 @@ func (in *PreviewInput) disks(n Node) []PreviewDisk {
 	}
 	system := PreviewDisk{DiskInfo: DiskInfo{Serial: n.SystemDisk}, Fate: Erased, Use: "system", Reason: fmt.Sprintf("the system of %s is written to it", article(n.Role))}
 	volumes := PreviewDisk{DiskInfo: DiskInfo{Serial: in.Rack.Volumes(n)}, Fate: Erased, Use: "volumes", Reason: "it becomes the volume group of the cloud's volumes"}
+	if in.Only != "" {
+		volumes.Fate, volumes.Reason = Kept, "it holds the cloud's volumes, which a reinstall leaves alone"
+	}
 	hasSystem, hasVolumes := false, volumes.Serial == ""
 	if n.Hardware != nil {
 		chosen := n.System()
@@ -146,7 +164,7 @@ func (in *PreviewInput) used(d *PreviewDisk, n Node, wrote func(Step) bool, what
 	}
 	for _, s := range in.Last {
 		if s.Node == n.Name && wrote(s) && s.StartedAt != nil && s.StartedAt.After(seen) {
-			d.Used, d.Contents = true, []string{fmt.Sprintf(what, in.LastRun)}
+			d.Used, d.Contents = true, []string{fmt.Sprintf(what, s.RunID)}
 			return
 		}
 	}

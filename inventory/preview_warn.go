@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -86,4 +87,23 @@ func (in *PreviewInput) warnLinks(n Node, warn func(string, bool, string, ...any
 			warn("no-nic", want.Network != Provisioning, "shows no NIC %s, which the inventory has on the %s network", want.MAC, want.Network)
 		}
 	}
+}
+
+// serverWarnings says what a reinstall does to the servers on the node, and to
+// those that reach the world through it.
+func (in *PreviewInput) serverWarnings() []Warning {
+	var out []Warning
+	if all := in.Rack.ByRole(NetworkRole); slices.ContainsFunc(all, func(n Node) bool { return n.Name == in.Only }) {
+		text := "routers, floating IPs and DHCP that " + in.Only + " serves stop until it is back"
+		if len(all) == 1 {
+			text += "; no other network node can take them over"
+		}
+		out = append(out, Warning{Code: "traffic", Node: in.Only, Text: text})
+	}
+	for _, s := range in.Servers {
+		if s.Fate != ServerKept {
+			out = append(out, Warning{Code: "server", Node: in.Only, Stops: s.Fate == ServerBlocks, Text: fmt.Sprintf("server %s (%s): %s", s.Name, s.ID, s.Reason)})
+		}
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -20,12 +21,26 @@ const (
 // RunKind says what a run is for.
 type RunKind string
 
-// Kinds of runs. Only an install changes what is on a disk.
+// Kinds of runs.
 const (
-	RunInstall RunKind = "install"
-	RunInspect RunKind = "inspect" // the hardware of some nodes is looked at
-	RunProof   RunKind = "proof"   // an installed cloud proves itself once more
+	RunInstall   RunKind = "install"
+	RunReinstall RunKind = "reinstall" // one node of an installed rack is installed anew
+	RunApply     RunKind = "apply"     // an installed rack is made as its plan says: what differs is changed, new nodes are installed
+	RunCheck     RunKind = "check"     // an installed rack is compared with its plan; nothing is changed
+	RunInspect   RunKind = "inspect"   // the hardware of some nodes is looked at
+	RunProof     RunKind = "proof"     // an installed cloud proves itself once more
 )
+
+// ChangingKinds are those whose runs decide how the rack is: the newest of them
+// has to be done before the rack is as its plan says. No other writes to a disk.
+var ChangingKinds = []RunKind{RunInstall, RunReinstall, RunApply}
+
+// Changes reports whether the kind is one of ChangingKinds.
+func (k RunKind) Changes() bool { return slices.Contains(ChangingKinds, k) }
+
+// Apart reports whether the nodes of such a run do not wait for each other: one
+// that fails does not hold the others up.
+func (k RunKind) Apart() bool { return k == RunInspect || k == RunCheck }
 
 // Run is one execution of a plan on a rack.
 type Run struct {
@@ -33,8 +48,9 @@ type Run struct {
 	RackID   uint       `json:"-"`
 	Rack     string     `json:"rack"`
 	Kind     RunKind    `json:"kind"`
-	PlanHash string     `json:"plan_hash"` // SHA-256 of the plan's text
-	Erase    bool       `json:"erase"`     // a person confirmed that disks which are not blank may be erased
+	Nodes    []string   `gorm:"serializer:json" json:"nodes,omitempty"` // that a reinstall is of; none: the whole rack
+	PlanHash string     `json:"plan_hash"`                              // SHA-256 of the plan's text
+	Erase    bool       `json:"erase"`                                  // a person confirmed that disks which are not blank may be erased
 	State    RunState   `json:"state"`
 	Reason   string     `json:"reason,omitempty"`
 	Created  time.Time  `gorm:"serializer:stamp" json:"created"`

@@ -99,7 +99,7 @@ type appliance struct {
 	wires  sync.Map // by rack: why its machines are not heard, "" where they are
 
 	mu     sync.Mutex
-	clouds map[uint]installer.Cloud // by rack
+	clouds map[uint]keptCloud // by rack
 }
 
 func newAppliance(ctx context.Context, o serveOptions, log *slog.Logger) (*appliance, error) {
@@ -110,7 +110,7 @@ func newAppliance(ctx context.Context, o serveOptions, log *slog.Logger) (*appli
 	if err != nil {
 		return nil, err
 	}
-	a := &appliance{log: log, store: store, clouds: map[uint]installer.Cloud{}}
+	a := &appliance{log: log, store: store, clouds: map[uint]keptCloud{}}
 	if err := a.wire(ctx, o); err != nil {
 		store.Close()
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -176,17 +177,28 @@ func (a agents) Answer(ctx context.Context, node string, r inventory.CallAnswer)
 	return a.e.TakeAnswer(ctx, a.rack, node, r)
 }
 
+// keptCloud is the client of a rack's cloud, and the nodes that it was made for.
+type keptCloud struct {
+	client installer.Cloud
+	nodes  string
+}
+
 // cloudOf returns the client of a rack's cloud. It is kept, because logging in
-// anew for every step costs an emulated controller seconds.
+// anew for every step costs an emulated controller seconds, until another node has
+// one of the roles.
 func (a *appliance) cloudOf(r inventory.Rack, password string) installer.Cloud {
+	var nodes strings.Builder
+	for _, n := range r.Nodes {
+		fmt.Fprintf(&nodes, "%s %s %s %q\n", n.Name, n.Role, n.Address, n.VolumeDisk)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c, ok := a.clouds[r.ID]
-	if !ok {
-		c = a.newCloud(r, password)
+	if !ok || c.nodes != nodes.String() {
+		c = keptCloud{a.newCloud(r, password), nodes.String()}
 		a.clouds[r.ID] = c
 	}
-	return c
+	return c.client
 }
 
 func (a *appliance) newCloud(r inventory.Rack, password string) installer.Cloud {
@@ -217,6 +229,10 @@ func (s cloudSteps) Watched() (inventory.Journey, bool) { return s.c.Watched() }
 
 func (s cloudSteps) Journey(ctx context.Context, known inventory.Journey, ask installer.AskNode) (inventory.Journey, error) {
 	return s.c.Journey(ctx, known, cloud.Ask(ask))
+}
+
+func (s cloudSteps) Hosted(ctx context.Context, node string) (inventory.Hosted, error) {
+	return s.c.Hosted(ctx, node)
 }
 
 func (s cloudSteps) Status(ctx context.Context) inventory.CloudStatus { return s.c.Status(ctx) }

@@ -134,7 +134,7 @@ func (r *Runner) Run(ctx context.Context) error {
 func (r *Runner) request() inventory.PollRequest {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return inventory.PollRequest{Stage: r.Stage, BootID: r.BootID, InstallNonce: r.InstallNonce, Calls: r.Calls != nil,
+	return inventory.PollRequest{Stage: r.Stage, BootID: r.BootID, InstallNonce: r.InstallNonce, Calls: r.Calls != nil, Look: true,
 		Running: append([]string{}, slices.Sorted(maps.Keys(r.running))...)}
 }
 

@@ -143,6 +143,10 @@ func (c *Cloud) once(ctx context.Context, a kind.API, progress func(string)) (Re
 		return c.doRule(ctx, s, *a.Rule)
 	case a.Services != nil:
 		return c.doServices(ctx, s, a.Services.Of, progress)
+	case a.Drain != nil:
+		return s.drain(ctx, *a.Drain, progress)
+	case a.Return != nil:
+		return s.bringBack(ctx, *a.Return, progress)
 	default:
 		return c.doProof(ctx, s, *a.Proof, progress)
 	}

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -89,6 +90,14 @@ func (f *fakeCloud) compute(w http.ResponseWriter, r *http.Request, p []string) 
 			reply(w, 200, object{"keypair": f.get("keypairs", p[1])})
 		}
 	case "os-services":
+		if r.Method == "PUT" {
+			o := f.get("nova_services", p[1])
+			var change object
+			_ = json.NewDecoder(r.Body).Decode(&change)
+			o["status"], o["disabled_reason"] = change["status"], change["disabled_reason"]
+			reply(w, 200, object{"service": o})
+			return
+		}
 		reply(w, 200, object{"services": match(f.kinds["nova_services"], nil)})
 	case "os-hypervisors":
 		reply(w, 200, object{"hypervisors": match(f.kinds["hypervisors"], nil)})
@@ -108,6 +117,8 @@ func (f *fakeCloud) servers(w http.ResponseWriter, r *http.Request, p []string) 
 		f.attachments(w, r, p)
 	case len(p) >= 3 && p[2] == "os-instance-actions":
 		f.actions(w, r, p)
+	case len(p) >= 3 && p[2] == "action":
+		f.act(w, r, f.get("servers", p[1]))
 	case r.Method == "POST":
 		w.Header().Set("X-Compute-Request-Id", "req-of-the-launch")
 		o := body(r, "server")
@@ -127,7 +138,14 @@ func (f *fakeCloud) servers(w http.ResponseWriter, r *http.Request, p []string) 
 		}
 		w.WriteHeader(204)
 	case p[1] == "detail":
-		reply(w, 200, object{"servers": match(f.kinds["servers"], nil)})
+		list := match(f.kinds["servers"], nil)
+		if host := r.URL.Query().Get("host"); host != "" {
+			list = slices.DeleteFunc(list, func(o object) bool { return o["OS-EXT-SRV-ATTR:host"] != host })
+		}
+		reply(w, 200, object{"servers": list})
+		for _, o := range list {
+			settle(o)
+		}
 	case f.get("servers", p[1]) == nil:
 		notFound(w)
 	default:
@@ -140,6 +158,7 @@ func (f *fakeCloud) servers(w http.ResponseWriter, r *http.Request, p []string) 
 			}
 		}
 		reply(w, 200, object{"server": o})
+		settle(o)
 	}
 }
 

@@ -38,7 +38,8 @@ func (f *fakeCloud) actions(w http.ResponseWriter, r *http.Request, p []string) 
 	o := f.get("servers", p[1])
 	a := object{"action": "create", "instance_uuid": p[1], "request_id": o["made_by"], "start_time": "2026-11-27T06:24:30.000000", "message": nil}
 	if len(p) == 3 {
-		reply(w, 200, object{"instanceActions": []object{a}})
+		did, _ := o["did"].([]object)
+		reply(w, 200, object{"instanceActions": append(did, a)})
 		return
 	}
 	a["events"] = []object{{"event": "compute__do_build_and_run_instance", "start_time": "2026-11-27T06:25:22.000000", "finish_time": nil, "result": nil}}

@@ -13,6 +13,7 @@ func contract(t *testing.T, open func(t testing.TB) *Store) {
 		"rack changed":             rackChanged,
 		"rack keeps what it must":  rackKeeps,
 		"rack swaps":               rackSwaps,
+		"rack replaces":            rackReplaces,
 		"node":                     nodeUpdates,
 		"node renamed":             nodeRenamed,
 		"node by MAC":              nodeByMAC,

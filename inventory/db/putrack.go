@@ -202,9 +202,12 @@ func putNode(tx *gorm.DB, rackID uint, n *inventory.Node, kept map[string]invent
 	}
 	n.RackID = rackID
 	if old, ok := kept[n.Name]; ok {
-		// What was learned, rather than said, stays.
+		// What was learned, rather than said, stays; but not of another machine that
+		// now has the name.
 		n.ID, n.State, n.Reason, n.Since, n.Deadline = old.ID, old.State, old.Reason, old.Since, old.Deadline
-		n.Hardware, n.BootNonce, n.NonceSpends, n.LastSeen = old.Hardware, old.BootNonce, old.NonceSpends, old.LastSeen
+		if was := old.MAC(inventory.Provisioning); was == "" || strings.EqualFold(was, n.MAC(inventory.Provisioning)) {
+			n.Hardware, n.BootNonce, n.NonceSpends, n.LastSeen = old.Hardware, old.BootNonce, old.NonceSpends, old.LastSeen
+		}
 		n.HandsOff, n.HandsOffBy, n.HandsOffWhy = old.HandsOff, old.HandsOffBy, old.HandsOffWhy
 		return saveRow(tx, n)
 	}

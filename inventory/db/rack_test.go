@@ -91,6 +91,27 @@ func rackKeeps(t *testing.T, s *Store) {
 }
 
 // rackSwaps: two nodes may exchange addresses and MACs in one import.
+// rackReplaces: another machine under a node's name keeps what the node is to the
+// rack, and nothing of what was found in the old machine.
+func rackReplaces(t *testing.T, s *Store) {
+	ctx := t.Context()
+	r := withDemo(t, s)
+	name := r.Nodes[2].Name
+	ok(s.UpdateNode(ctx, r.ID, name, func(n *inventory.Node) error {
+		n.State, n.Hardware, n.BootNonce, n.LastSeen = inventory.Active, &inventory.Hardware{Product: "the dead one"}, "n", t0
+		return nil
+	}))
+	r = demo()
+	for i := range r.Nodes[2].NICs {
+		r.Nodes[2].NICs[i].MAC = mac(9, i)
+	}
+	must(t, s.PutRack(ctx, r, nil))
+	got := ok(s.Node(ctx, ok(s.Rack(ctx, "demo")).ID, name))
+	if got.State != inventory.Active || got.Hardware != nil || got.BootNonce != "" || !got.LastSeen.IsZero() {
+		t.Errorf("of the old machine is left: %+v", got)
+	}
+}
+
 func rackSwaps(t *testing.T, s *Store) {
 	withDemo(t, s)
 	r := demo()

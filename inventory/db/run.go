@@ -99,11 +99,10 @@ func (s *Store) LatestRun(ctx context.Context, rackID uint) (inventory.Run, erro
 	return latest(s.read(ctx).Where("rack_id = ?", rackID).Order("state = 'active' DESC, ended DESC, id DESC"), "the rack has no run yet: install it")
 }
 
-// LatestOf returns the rack's newest run of a kind, or NotFound: what is on the
-// rack's disks is the work of its latest install.
-func (s *Store) LatestOf(ctx context.Context, rackID uint, kind inventory.RunKind) (inventory.Run, error) {
-	return latest(s.read(ctx).Where("rack_id = ? AND kind = ?", rackID, kind).Order("id DESC"),
-		fmt.Sprintf("the rack has no run of the kind %s yet", kind))
+// LatestOf returns the rack's newest run of one of some kinds, or NotFound.
+func (s *Store) LatestOf(ctx context.Context, rackID uint, kinds ...inventory.RunKind) (inventory.Run, error) {
+	return latest(s.read(ctx).Where("rack_id = ? AND kind IN ?", rackID, kinds).Order("id DESC"),
+		fmt.Sprintf("the rack has no run of the kind %v yet", kinds))
 }
 
 func latest(g *gorm.DB, none string) (inventory.Run, error) {

@@ -25,9 +25,15 @@ func (n *Node) Work(ctx context.Context, t inventory.Task, say func(agent.Progre
 		return out
 	}
 	h := &nodeHost{node: n, task: t, say: say, calls: map[string]int{}}
-	effect, err := kind.Do(ctx, h, k)
-	out.Changed, out.Diff, out.Err = effect.Changed, effect.Diff, err
-	if out.Err == nil && out.Changed && len(t.Notify) > 0 {
+	var effect kind.Effect
+	if t.Look {
+		effect = kind.Look(ctx, h, k)
+		out.Err = ctx.Err() // what was cut off has not looked
+	} else {
+		effect, out.Err = kind.Do(ctx, h, k)
+	}
+	out.Changed, out.Diff = effect.Changed, effect.Diff
+	if !t.Look && out.Err == nil && out.Changed && len(t.Notify) > 0 {
 		out.Err = h.notify(ctx, t.Notify)
 	}
 	h.rec.fill(&out)

@@ -3,6 +3,7 @@ package kind
 import (
 	"fmt"
 	"reflect"
+	"time"
 )
 
 // API is a step against the cloud's own API, carried out on the appliance by
@@ -21,6 +22,8 @@ type API struct {
 	Rule     *APIRule     `json:"rule,omitempty" yaml:"rule,omitempty"`
 	Services *APIServices `json:"services,omitempty" yaml:"services,omitempty"`
 	Proof    *APIProof    `json:"proof,omitempty" yaml:"proof,omitempty"`
+	Drain    *APIDrain    `json:"drain,omitempty" yaml:"drain,omitempty"`
+	Return   *APIDrain    `json:"return,omitempty" yaml:"return,omitempty"`
 }
 
 // APIProject is a Keystone project in the default domain.
@@ -124,6 +127,25 @@ type APIProof struct {
 
 // ProofClear is the check that removes what an earlier proof made.
 const ProofClear = "clear"
+
+// APIDrain takes a compute node out of the cloud for its reinstall, or brings it
+// back; no guide has it. Drain has Nova place no servers on Node any more and
+// stops those that run; it fails where a server is there that is not among
+// Servers, for nobody decided about that. Return has Nova use the node again,
+// and makes the servers anew and starts them as Servers says.
+type APIDrain struct {
+	Node    string        `json:"node" yaml:"node"`
+	Since   time.Time     `json:"since" yaml:"since"` // when it was decided: a rebuild after it needs no other
+	Servers []DrainServer `json:"servers" yaml:"servers"`
+}
+
+// DrainServer is a server that a person decided about.
+type DrainServer struct {
+	ID    string `json:"id" yaml:"id"`
+	Name  string `json:"name" yaml:"name"`
+	Image string `json:"image,omitempty" yaml:"image,omitempty"` // to be made anew from; "" leaves its disk as it is
+	Start bool   `json:"start" yaml:"start"`                     // it ran, and is to run again
+}
 
 // Validate checks that exactly one object is named.
 func (a *API) Validate() error {

@@ -17,7 +17,11 @@ type Command struct {
 	Stdin   string            `json:"stdin,omitempty" yaml:"stdin,omitempty"`
 	Creates string            `json:"creates,omitempty" yaml:"creates,omitempty"` // done when this path exists
 	Unless  []string          `json:"unless,omitempty" yaml:"unless,omitempty"`   // done when this, run as root, exits with 0
+
+	found string // why Check found it not done
 }
+
+func (c *Command) lack() string { return c.found }
 
 // Validate checks that it says when it is done.
 func (c *Command) Validate() error {
@@ -53,7 +57,9 @@ func (c *Command) done(ctx context.Context, h Host) (bool, string, error) {
 
 // Check looks for the fact.
 func (c *Command) Check(ctx context.Context, h Host) (bool, error) {
-	ok, _, err := c.done(ctx, h)
+	var ok bool
+	var err error
+	ok, c.found, err = c.done(ctx, h)
 	return ok, err
 }
 

@@ -67,3 +67,24 @@ func Do(ctx context.Context, h Host, k Kind) (Effect, error) {
 	}
 	return effect, nil
 }
+
+// Look tells what Do would change, and changes nothing. What cannot be looked at,
+// such as a database whose server was stopped, is not as it should be either: the
+// effect says why.
+func Look(ctx context.Context, h Host, k Kind) Effect {
+	done, err := k.Check(ctx, h)
+	switch {
+	case err != nil:
+		return Effect{Changed: true, Diff: fmt.Sprintf("- cannot be looked at: %v\n", err)}
+	case done:
+		return Effect{}
+	}
+	if l, ok := k.(lacker); ok {
+		return Effect{Changed: true, Diff: lines("- ", []string{l.lack()})}
+	}
+	return Effect{Changed: true, Diff: diffOf(h, k)}
+}
+
+// lacker is a Kind whose Apply changes nothing that could be shown beforehand; lack
+// is what Check found not to be so.
+type lacker interface{ lack() string }

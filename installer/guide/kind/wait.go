@@ -17,7 +17,11 @@ type Wait struct {
 	Unit     string `json:"unit,omitempty" yaml:"unit,omitempty"`         // a systemd unit is active
 	Path     string `json:"path,omitempty" yaml:"path,omitempty"`         // a path exists
 	Interval string `json:"interval,omitempty" yaml:"interval,omitempty"` // between two looks, "1s" when empty, "3s" for a unit
+
+	found string // what Check saw instead
 }
+
+func (w *Wait) lack() string { return w.found }
 
 // Validate checks that exactly one thing is waited for.
 func (w *Wait) Validate() error {
@@ -105,6 +109,9 @@ func (w *Wait) look(ctx context.Context, h Host) (answer error, lost bool) {
 // Check looks once.
 func (w *Wait) Check(ctx context.Context, h Host) (bool, error) {
 	answer, _ := w.look(ctx, h)
+	if answer != nil {
+		w.found = answer.Error()
+	}
 	return answer == nil, nil
 }
 

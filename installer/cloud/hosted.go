@@ -1,0 +1,113 @@
+package cloud
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/hypervisors"
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
+	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
+	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+
+	"sandai/inventory"
+)
+
+// uuidsFrom is Nova's first microversion that names services and hypervisors by
+// UUID, and with which a service is changed by it.
+const uuidsFrom = "2.53"
+
+func (s *session) computeByUUID() (*gophercloud.ServiceClient, error) {
+	cc, err := s.compute()
+	if err == nil {
+		cc.Microversion = uuidsFrom
+	}
+	return cc, err
+}
+
+// Hosted tells what a compute node carries: every project's servers on it, with
+// what a reinstall of the node would do to each.
+func (c *Cloud) Hosted(ctx context.Context, node string) (out inventory.Hosted, err error) {
+	err = c.retry(ctx, func(string) {}, func() error {
+		s, err := c.login(ctx)
+		if err == nil {
+			out, err = s.hosted(ctx, node)
+		}
+		return err
+	})
+	return out, err
+}
+
+func (s *session) hosted(ctx context.Context, node string) (inventory.Hosted, error) {
+	out := inventory.Hosted{Servers: []inventory.HostedServer{}}
+	cc, err := s.computeByUUID()
+	if err != nil {
+		return out, err
+	}
+	pages, err := hypervisors.List(cc, nil).AllPages(ctx)
+	if err != nil {
+		return out, fmt.Errorf("ask for the hypervisors: %w", err)
+	}
+	list, err := hypervisors.ExtractHypervisors(pages)
+	if err != nil {
+		return out, fmt.Errorf("read the hypervisors: %w", err)
+	}
+	for _, h := range list {
+		if sameHost(h.HypervisorHostname, node) {
+			out.Hypervisor = h.ID
+		}
+	}
+	there, err := s.serversOn(ctx, node)
+	if err != nil {
+		return out, err
+	}
+	im, err := s.image()
+	if err != nil {
+		return out, err
+	}
+	kept := map[string]bool{}
+	for _, v := range there {
+		h := inventory.HostedServer{ID: v.ID, Name: v.Name, Project: v.TenantID, Status: v.Status}
+		h.Image, _ = v.Image["id"].(string)
+		if _, asked := kept[h.Image]; h.Image != "" && !asked {
+			_, err := images.Get(ctx, im, h.Image).Extract()
+			if err != nil && !gophercloud.ResponseCodeIs(err, 404) {
+				return out, fmt.Errorf("ask for the image of server %s: %w", v.Name, err)
+			}
+			kept[h.Image] = err == nil
+		}
+		out.Servers = append(out.Servers, inventory.FateOf(h, kept[h.Image]))
+	}
+	return out, nil
+}
+
+func (s *session) serversOn(ctx context.Context, node string) ([]servers.Server, error) {
+	cc, err := s.compute()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := servers.List(cc, servers.ListOpts{AllTenants: true, Host: node}).AllPages(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the servers on %s: %w", node, err)
+	}
+	return servers.ExtractServers(pages)
+}
+
+// computeService is nova-compute's entry of a node, nil where it has none.
+func (s *session) computeService(ctx context.Context, node string) (*computeservices.Service, error) {
+	cc, err := s.computeByUUID()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := computeservices.List(cc, computeservices.ListOpts{Binary: "nova-compute"}).AllPages(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask for Nova's services: %w", err)
+	}
+	list, err := computeservices.ExtractServices(pages)
+	for i := range list {
+		if list[i].Binary == "nova-compute" && sameHost(list[i].Host, node) {
+			return &list[i], nil
+		}
+	}
+	return nil, err
+}

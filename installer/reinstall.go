@@ -1,0 +1,215 @@
+package installer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"sandai/installer/guide/kind"
+	"sandai/inventory"
+)
+
+// Chapters of a reinstall that no guide has.
+const (
+	chapterDrain  = "drain"  // the node is taken out of the cloud
+	chapterReturn = "return" // and brought back
+)
+
+// ReinstallPreview shows what a reinstall of a node would do: its disks with what
+// becomes of each, the servers on it with what becomes of those, and the hash that
+// confirms exactly this. It changes nothing.
+func (e *Engine) ReinstallPreview(ctx context.Context, rack, node string) (inventory.Preview, error) {
+	r, err := e.reinstall(ctx, rack, node)
+	return r.preview, err
+}
+
+// Reinstall installs one node of an installed rack anew: it is taken out of the
+// cloud, its system disk is written, its role's steps are applied, it comes back
+// under its name, and the cloud proves itself. Its data disk and the other nodes
+// stay as they are. The error is Conflict where the rack is not installed, a run is
+// active, or what was confirmed has changed since.
+func (e *Engine) Reinstall(ctx context.Context, rack, node string, req inventory.ReinstallRequest) (inventory.Run, error) {
+	e.asks.Lock()
+	defer e.asks.Unlock()
+	r, err := e.reinstall(ctx, rack, node)
+	switch {
+	case err != nil:
+		return inventory.Run{}, err
+	case req.Confirm != node:
+		return inventory.Run{}, inventory.Errorf(inventory.Invalid, "a reinstall erases the system of %s: confirm with the node's name (--confirm %s)", node, node)
+	case req.PreviewHash != r.preview.Hash:
+		return inventory.Run{}, inventory.Errorf(inventory.Conflict, "what a reinstall of %s would do has changed since it was shown: look again and confirm that (appliance node reinstall %s)", node, node)
+	}
+	for _, w := range r.preview.Warnings {
+		if w.Stops {
+			return inventory.Run{}, inventory.Errorf(inventory.Conflict, "%s", w.Text)
+		}
+	}
+	if err := confirm(r.steps, r.preview); err != nil {
+		return inventory.Run{}, err
+	}
+	return e.begin(ctx, r.rack, inventory.Run{Kind: inventory.RunReinstall, Nodes: []string{node}, PlanHash: r.planHash, Erase: true}, r.steps)
+}
+
+// reinstallation is what is decided about the reinstall of a node.
+type reinstallation struct {
+	rack     inventory.Rack
+	planHash string
+	steps    []inventory.Step
+	preview  inventory.Preview
+}
+
+func (e *Engine) reinstall(ctx context.Context, name, node string) (r reinstallation, err error) {
+	rack, p, last, err := e.installed(ctx, name)
+	if err != nil {
+		return r, err
+	}
+	i := slices.IndexFunc(rack.Nodes, func(n inventory.Node) bool { return n.Name == node })
+	if i < 0 {
+		return r, inventory.Errorf(inventory.NotFound, "there is no node %q in rack %s: see the list of nodes", node, rack.Name)
+	}
+	n := rack.Nodes[i]
+	switch {
+	case n.Role == "":
+		return r, inventory.Errorf(inventory.Conflict, "%s has no role: give it one first (appliance node role %s)", node, node)
+	case n.Role == inventory.Controller && rack.Release != inventory.ReleaseDebian:
+		return r, inventory.Errorf(inventory.Conflict, "%s is the controller: its databases would be lost, and this version cannot yet take them over to the new system; only the whole rack can be installed again (appliance rack install %s --erase %s)", node, rack.Name, rack.Name)
+	}
+	// The other nodes keep what they were installed with, so that a plan which has
+	// changed since is still to be applied.
+	r.rack, r.planHash = rack, last.PlanHash
+	var h inventory.Hosted
+	if n.Role == inventory.Compute && rack.Release != inventory.ReleaseDebian {
+		password, err := e.secret(ctx, rack.ID, AdminSecret)
+		if err != nil {
+			return r, err
+		}
+		if h, err = e.Cloud(rack, password).Hosted(ctx, node); err != nil {
+			return r, inventory.Errorf(inventory.Unavailable, "the cloud does not say which servers run on %s, so that nobody could decide about them: %w", node, err)
+		}
+	}
+	if r.steps, err = reinstallSteps(rack, n, p.Steps, h, time.Now().UTC()); err != nil {
+		return r, err
+	}
+	in := inventory.PreviewInput{Rack: rack, PlanHash: p.Hash, Steps: r.steps, Action: inventory.ActionStart, Only: node, Servers: h.Servers,
+		ImageSize: func(n inventory.Node) int64 { return e.imageSize(rack, n) }}
+	if in.Last, err = e.written(ctx, rack.ID); err != nil {
+		return r, err
+	}
+	r.preview = inventory.MakePreview(in)
+	return r, nil
+}
+
+// reinstallSteps are the steps of a plan that one node is installed by, those of
+// the whole rack that wait for it, and the proof. It is pure.
+func reinstallSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, h inventory.Hosted, now time.Time) ([]inventory.Step, error) {
+	proof, err := proofOf(rack, all)
+	if err != nil {
+		return nil, err
+	}
+	own := map[string]bool{}
+	for _, s := range all {
+		if s.Node == n.Name {
+			own[s.Key] = true
+		}
+	}
+	var waits []string
+	steps := only(all, func(s inventory.Step) bool {
+		if s.Node == "" && s.Chapter != chapterProof && slices.ContainsFunc(s.Needs, func(k string) bool { return own[k] }) {
+			waits = append(waits, s.Key)
+			return true
+		}
+		return own[s.Key]
+	})
+	if h.Hypervisor != "" {
+		if steps, err = withDrain(rack, n, steps, waits, h, now); err != nil {
+			return nil, err
+		}
+		waits = append(waits, stepKey(n.Name, chapterReturn))
+	}
+	if len(proof) > 0 {
+		ends := waits
+		if len(ends) == 0 {
+			ends = []string{steps[len(steps)-1].Key}
+		}
+		proof[0].Needs = ends
+	}
+	return append(steps, proof...), nil
+}
+
+// proofOf is the proof of a rack that has a cloud.
+func proofOf(rack inventory.Rack, all []inventory.Step) ([]inventory.Step, error) {
+	if rack.Release == inventory.ReleaseDebian {
+		return nil, nil
+	}
+	return proofSteps(rack, all)
+}
+
+func stepKey(node, chapter string) string { return node + "/" + chapter + "/" + chapter }
+
+// withDrain puts in what takes a compute node out of the cloud and brings it back
+// as the same one: Nova and Placement know it by its hypervisor's UUID, which the
+// new system is given before nova-compute starts. waits are the rack's steps that
+// look whether the node is there.
+func withDrain(rack inventory.Rack, n inventory.Node, steps []inventory.Step, waits []string, h inventory.Hosted, now time.Time) ([]inventory.Step, error) {
+	d := kind.APIDrain{Node: n.Name, Since: now, Servers: []kind.DrainServer{}}
+	for _, v := range h.Servers {
+		k := kind.DrainServer{ID: v.ID, Name: v.Name, Start: v.Status == "ACTIVE" && v.Fate != inventory.ServerLost}
+		if v.Fate == inventory.ServerRebuilt {
+			k.Image = v.Image
+		}
+		d.Servers = append(d.Servers, k)
+	}
+	make := func(chapter, title, why string, kindName string, owner inventory.Owner, seconds int, spec any) (inventory.Step, error) {
+		b, err := json.Marshal(spec)
+		s := inventory.Step{Key: stepKey(n.Name, chapter), Node: n.Name, Chapter: chapter, Title: title, Why: why, Kind: kindName, Owner: owner, Spec: b, Timeout: seconds}
+		if rack.Slow {
+			s.Timeout *= 3
+		}
+		return s, err
+	}
+	away, err := make(chapterDrain, "Take the node out of the cloud", "Nova places no server on it any more, and those that run there are stopped in an orderly way.",
+		"api", inventory.OwnerAppliance, 1800, kind.API{Drain: &d})
+	if err != nil {
+		return nil, err
+	}
+	same, err := make("compute", "Be the same hypervisor as before", "Nova and Placement know the node by this UUID; with another one they would refuse it as a stranger of its name.",
+		"file", inventory.OwnerAgent, 300, kind.File{Path: "/var/lib/nova/compute_id", Content: h.Hypervisor, Owner: "nova", Group: "nova", Mode: "0644"})
+	if err != nil {
+		return nil, err
+	}
+	same.Key = n.Name + "/compute/compute.id"
+	same.Needs = []string{phaseKey(n.Name, phaseBoot)}
+	back, err := make(chapterReturn, "Bring the node back into the cloud", "Nova uses it again; servers that lost their disk are made anew, and those that ran run again.",
+		"api", inventory.OwnerAppliance, 3600, kind.API{Return: &d})
+	if err != nil {
+		return nil, err
+	}
+	out := []inventory.Step{away}
+	last := map[string]string{}
+	for _, s := range steps {
+		switch {
+		case s.Chapter == phasePower:
+			s.Needs = append(s.Needs, away.Key)
+		case s.Node == n.Name && s.Chapter == "compute" && last["compute"] == "":
+			out = append(out, same)
+			s.Needs = append(s.Needs, same.Key)
+		case slices.Contains(waits, s.Key):
+			s.Needs = append(s.Needs, back.Key)
+		}
+		if s.Node == n.Name {
+			last[s.Chapter] = s.Key
+		}
+		out = append(out, s)
+	}
+	for _, key := range last {
+		back.Needs = append(back.Needs, key)
+	}
+	slices.Sort(back.Needs)
+	if last["compute"] == "" {
+		return nil, fmt.Errorf("the guide has no step of the chapter compute on %s", n.Name)
+	}
+	return append(out, back), nil
+}

@@ -1,0 +1,52 @@
+package inventory
+
+import "fmt"
+
+// Hosted is what a compute node carries for the cloud.
+type Hosted struct {
+	Hypervisor string         `json:"hypervisor"` // its UUID in Nova and Placement, "" where Nova has none
+	Servers    []HostedServer `json:"servers"`    // of every project
+}
+
+// HostedServer is a server on a compute node, and what becomes of it when the
+// node is reinstalled.
+type HostedServer struct {
+	ID      string     `json:"id"`
+	Name    string     `json:"name"`
+	Project string     `json:"project"` // its UUID
+	Status  string     `json:"status"`  // Nova's: "ACTIVE", "SHUTOFF", …
+	Image   string     `json:"image,omitempty"`
+	Fate    ServerFate `json:"fate"`
+	Reason  string     `json:"reason"` // why it has this fate
+}
+
+// ServerFate is what a reinstall does to a server.
+type ServerFate string
+
+// Fates of a server.
+const (
+	ServerKept      ServerFate = "kept"      // it is off and boots from a volume
+	ServerRestarted ServerFate = "restarted" // it boots from a volume: stopped, and started again afterwards
+	ServerRebuilt   ServerFate = "rebuilt"   // its disk is lost; it is made anew from its image, with its ID and its addresses
+	ServerLost      ServerFate = "lost"      // its disk is lost and nothing can make it anew
+	ServerBlocks    ServerFate = "blocks"    // its state can be neither kept nor made anew: a person decides first
+)
+
+// FateOf fills in a server's fate. It is pure. imageThere: the image that it was
+// made from is still in Glance.
+func FateOf(s HostedServer, imageThere bool) HostedServer {
+	volume := s.Image == ""
+	switch {
+	case s.Status != "ACTIVE" && s.Status != "SHUTOFF" && s.Status != "ERROR":
+		s.Fate, s.Reason = ServerBlocks, fmt.Sprintf("it is %s, which a reinstall would lose: make it ACTIVE or SHUTOFF, or delete it", s.Status)
+	case volume && s.Status == "ACTIVE":
+		s.Fate, s.Reason = ServerRestarted, "it boots from a volume: it is stopped, and started again when the node is back"
+	case volume:
+		s.Fate, s.Reason = ServerKept, "it is off and boots from a volume: nothing of it is on the node"
+	case imageThere:
+		s.Fate, s.Reason = ServerRebuilt, "its disk is on the node and is lost: it is made anew from its image, under its ID and with its addresses"
+	default:
+		s.Fate, s.Reason = ServerLost, "its disk is on the node and is lost, and the image that it was made from is gone"
+	}
+	return s
+}
