@@ -42,6 +42,11 @@ type RackControl interface {
 	Preview(ctx context.Context, rack string) (inventory.Preview, error)
 	// RunProof has an installed rack prove itself again.
 	RunProof(ctx context.Context, rack string) (inventory.Run, error)
+	// Check compares an installed rack with its plan and changes nothing; the steps
+	// of the run that differ say how.
+	Check(ctx context.Context, rack string) (inventory.Run, error)
+	// Apply makes an installed rack as its plan is now.
+	Apply(ctx context.Context, rack string, req inventory.ApplyRequest) (inventory.Run, error)
 	// CreateRack makes a rack, with networks and without nodes; set
 	// InspectNewcomers, as rack.yaml does where nothing is said. The error is
 	// Invalid with every reason, Conflict if there is a rack of that name.
@@ -60,8 +65,13 @@ type RoleControl interface {
 	SetRole(ctx context.Context, rack, node string, req inventory.RoleRequest) (inventory.Node, error)
 }
 
-// NodeControl holds nodes still.
+// NodeControl holds nodes still, and installs them anew.
 type NodeControl interface {
+	// ReinstallPreview is what a reinstall of a node would do: its disks, the
+	// servers on it, and the hash that confirms exactly this.
+	ReinstallPreview(ctx context.Context, rack, node string) (inventory.Preview, error)
+	// Reinstall installs one node of an installed rack anew.
+	Reinstall(ctx context.Context, rack, node string, req inventory.ReinstallRequest) (inventory.Run, error)
 	// HandsOff has nothing sent to a node or its BMC any more, at once, until
 	// LetGo; why may be "". Either changes nothing where it is so already.
 	HandsOff(ctx context.Context, rack, node, why string) (inventory.Node, error)
@@ -74,6 +84,17 @@ type handsOffRequest struct {
 	Body struct {
 		Why string `json:"why,omitempty" maxLength:"500" doc:"why, for those who see it later"`
 	}
+}
+
+type applyRequest struct {
+	Name string `path:"name" doc:"the rack's name" example:"demo"`
+	Body inventory.ApplyRequest
+}
+
+type reinstallRequest struct {
+	Name string `path:"name" doc:"the node's name" example:"compute-1"`
+	Rack string `query:"rack" doc:"the rack's name; needed where two racks have a node of that name"`
+	Body inventory.ReinstallRequest
 }
 
 type stopRequest struct {
@@ -132,6 +153,26 @@ func (s *server) controlRoutes(api huma.API) {
 	})
 	huma.Register(api, post("rack-proof", "/racks/{name}/proof", "Have an installed rack prove itself again"), func(ctx context.Context, in *rackName) (*answer[inventory.Run], error) {
 		return reply(s.Control.RunProof(ctx, in.Name))
+	})
+	huma.Register(api, post("rack-check", "/racks/{name}/check", "Compare an installed rack with its plan; nothing is changed"), func(ctx context.Context, in *rackName) (*answer[inventory.Run], error) {
+		return reply(s.Control.Check(ctx, in.Name))
+	})
+	huma.Register(api, post("rack-apply", "/racks/{name}/apply", "Make an installed rack as its plan is now: what differs is changed, new nodes are installed"), func(ctx context.Context, in *applyRequest) (*answer[inventory.Run], error) {
+		return reply(s.Control.Apply(ctx, in.Name, in.Body))
+	})
+	huma.Register(api, get("node-reinstall-preview", "/nodes/{name}/reinstall", "Show what a reinstall of a node would do: its disks, the servers on it, and the hash that confirms it"), func(ctx context.Context, in *nodeName) (*answer[inventory.Preview], error) {
+		rack, err := s.rackOf(ctx, in.Rack, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return reply(s.Control.ReinstallPreview(ctx, rack, in.Name))
+	})
+	huma.Register(api, post("node-reinstall", "/nodes/{name}/reinstall", "Install one node of an installed rack anew; the others stay as they are"), func(ctx context.Context, in *reinstallRequest) (*answer[inventory.Run], error) {
+		rack, err := s.rackOf(ctx, in.Rack, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return reply(s.Control.Reinstall(ctx, rack, in.Name, in.Body))
 	})
 	huma.Register(api, get("node-fits", "/nodes/{name}/fits", "Say how well a node fits each role"), func(ctx context.Context, in *nodeName) (*answer[[]inventory.Fitness], error) {
 		rack, err := s.rackOf(ctx, in.Rack, in.Name)

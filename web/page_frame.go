@@ -22,6 +22,7 @@ func (s *server) pages(r *gin.Engine) {
 	r.GET("/assets/*name", func(c *gin.Context) { page.ServeAsset(c.Writer, c.Request) })
 	s.live(r)
 	s.previewPages(r)
+	s.changePages(r)
 	s.rolePages(r)
 	s.firstPages(r)
 	s.rackPages(r)

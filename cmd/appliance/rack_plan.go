@@ -53,9 +53,17 @@ is refused if the plan or a disk has changed since.`,
 
 func printPlan(out io.Writer, p planned) {
 	fmt.Fprintln(out, strings.TrimRight(p.Text, "\n"))
-	fmt.Fprintf(out, "\nDisks:\n")
+	fmt.Fprintln(out)
+	printFates(out, p.Preview)
+	fmt.Fprintf(out, "\n%d steps, plan %.12s, preview %s\n%s\n", len(p.Steps), p.Hash, p.Preview.Hash, nextText(p.Preview))
+}
+
+// printFates prints the disks of a preview with what becomes of each, and what
+// speaks against it.
+func printFates(out io.Writer, p inventory.Preview) {
+	fmt.Fprintln(out, "Disks:")
 	rows := [][]string{{"  NODE", "DISK", "MODEL", "SERIAL", "WWN", "SIZE", "ON IT NOW", "FATE", "BECAUSE"}}
-	for _, n := range p.Preview.Nodes {
+	for _, n := range p.Nodes {
 		for _, d := range n.Disks {
 			size, contents := "-", "unknown: never inspected"
 			if d.Known {
@@ -68,14 +76,13 @@ func printPlan(out io.Writer, p planned) {
 		}
 	}
 	printTable(out, rows)
-	for _, w := range p.Preview.Warnings {
+	for _, w := range p.Warnings {
 		word := "warning"
 		if w.Stops {
 			word = "in the way"
 		}
 		fmt.Fprintf(out, "%s: %s\n", word, w.Text)
 	}
-	fmt.Fprintf(out, "\n%d steps, plan %.12s, preview %s\n%s\n", len(p.Steps), p.Hash, p.Preview.Hash, nextText(p.Preview))
 }
 
 // nextText says what an install would do now, and how to have it.
@@ -88,7 +95,7 @@ func nextText(p inventory.Preview) string {
 	case inventory.ActionNothing:
 		return "it is installed: there is nothing to do"
 	case inventory.ActionConfirm:
-		return fmt.Sprintf("the plan has changed: appliance rack install %s --erase %s --preview %s installs it again from the start", p.Rack, p.Rack, p.Hash)
+		return fmt.Sprintf("the plan has changed: appliance rack check %s shows how the rack differs, appliance rack apply %s changes that and keeps the rest;\nappliance rack install %s --erase %s --preview %s installs it again from the start", p.Rack, p.Rack, p.Rack, p.Rack, p.Hash)
 	}
 	return fmt.Sprintf("appliance rack install %s begins; disks that are not blank want --erase %s --preview %s", p.Rack, p.Rack, p.Hash)
 }

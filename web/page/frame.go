@@ -63,6 +63,8 @@ func StatusOf(p *progress.Progress) *Status {
 		add(Text{"%s failed", "%s が失敗"}, p.Failed[0].Key)
 	case p.Run.State == inventory.RunFailed, p.Run.State == inventory.RunStopped:
 		s.Text = append(s.Text, Both(p.Run.Reason))
+	case p.Run.Kind == inventory.RunCheck && p.Run.State == inventory.RunDone:
+		s.Text = append(s.Text, checkText(p.Run))
 	case s.Active:
 		add(Text{"nothing wrong", "異常なし"})
 	}
@@ -73,6 +75,12 @@ func StatusOf(p *progress.Progress) *Status {
 func runLamp(r inventory.Run) Lamp {
 	active, done := Text{"Installing", "インストール中"}, Text{"Installed", "インストール済み"}
 	switch r.Kind {
+	case inventory.RunReinstall:
+		active, done = Text{"Reinstalling", "再インストール中"}, Text{"Reinstalled", "再インストール済み"}
+	case inventory.RunApply:
+		active, done = Text{"Applying the plan", "計画を適用中"}, Text{"Applied", "適用済み"}
+	case inventory.RunCheck:
+		active, done = Text{"Checking for drift", "差異を確認中"}, Text{"Checked", "確認済み"}
 	case inventory.RunInspect:
 		active, done = Text{"Inspecting", "調査中"}, Text{"Inspected", "調査済み"}
 	case inventory.RunProof:

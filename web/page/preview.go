@@ -129,6 +129,8 @@ var warningTitles = map[string]Text{
 	"disk":            {"The chosen disk is not there", "指定されたディスクが見つかりません"},
 	"newcomer":        {"No role: left alone", "ロールなし：何もしません"},
 	"hands-off":       {"Hands off", "操作禁止"},
+	"server":          {"Servers on the node", "ノード上のサーバー"},
+	"traffic":         {"What stops meanwhile", "その間に止まるもの"},
 }
 
 // Preview makes the view. It is pure.

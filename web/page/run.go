@@ -50,6 +50,7 @@ type RunView struct {
 	Resume   bool // it failed or was stopped, and can go on
 	Steer    bool
 	Latest   bool
+	Found    *Text // what a check that has ended found; nil for any other run
 }
 
 // mostRows is how many steps the table shows.
@@ -77,7 +78,11 @@ func RunPage(d RunData) RunView {
 	}
 	v := RunView{Rack: d.Rack.Name, RunRow: runRow(d.Run, count, d.Now), Asked: d.Asked, Zooms: []int{1, 2, 4, 8}, States: runFilters,
 		Estimate: d.Expected != nil, Latest: d.Latest, Steer: d.Steer,
-		Resume: d.Latest && (d.Run.State == inventory.RunFailed || d.Run.State == inventory.RunStopped)}
+		Resume: d.Latest && d.Run.Kind != inventory.RunCheck && (d.Run.State == inventory.RunFailed || d.Run.State == inventory.RunStopped)}
+	if d.Run.Kind == inventory.RunCheck && d.Run.State == inventory.RunDone {
+		found := checkText(d.Run)
+		v.Found = &found
+	}
 	if !slices.Contains(v.Zooms, v.Asked.Zoom) {
 		v.Asked.Zoom = 1
 	}

@@ -86,9 +86,12 @@ func Span(sec float64) Text {
 }
 
 var runKinds = map[inventory.RunKind]Text{
-	inventory.RunInstall: {"install", "インストール"},
-	inventory.RunInspect: {"inspection", "調査"},
-	inventory.RunProof:   {"proof", "実証"},
+	inventory.RunInstall:   {"install", "インストール"},
+	inventory.RunReinstall: {"reinstall", "再インストール"},
+	inventory.RunApply:     {"apply", "適用"},
+	inventory.RunCheck:     {"check", "差異の確認"},
+	inventory.RunInspect:   {"inspection", "調査"},
+	inventory.RunProof:     {"proof", "実証"},
 }
 
 func stepClass(s inventory.StepState) string {

@@ -1,0 +1,74 @@
+package e2e
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"sandai/inventory"
+)
+
+// TestReinstall installs one of three stand-ins anew from the command line, and
+// another from the page: the others do not notice, and the rack is installed as
+// before.
+func TestReinstall(t *testing.T) {
+	r := newStandIns(t, 0)
+	r.serve()
+	r.cli("rack", "import", r.plainDebian())
+	r.cli("rack", "install")
+	if run := r.runEnds(); run.State != inventory.RunDone {
+		t.Fatalf("the install is %s: %s", run.State, run.Reason)
+	}
+	heard := r.nodeNamed("controller-1").Since
+
+	var v inventory.Preview
+	if err := json.Unmarshal([]byte(r.cli("node", "reinstall", "compute-1", "--json")), &v); err != nil {
+		t.Fatal(err)
+	}
+	if v.Erased != 1 || len(v.Nodes) != 1 || !v.Nodes[0].Disks[0].Used {
+		t.Errorf("a reinstall would erase %d disks: %+v", v.Erased, v.Nodes)
+	}
+	r.cli("node", "reinstall", "compute-1", "--confirm", "compute-1", "--preview", v.Hash)
+	r.reinstalled("compute-1")
+	if n := strings.Count(r.console(), "in place of the installed system of compute-1"); n != 2 {
+		t.Errorf("compute-1's system started %d times", n)
+	}
+
+	b := newBrowser(t, r.rack.URL())
+	b.firstUser(r)
+	b.open("/racks/" + r.rack.Name() + "?node=network-1")
+	b.follow(".drawer a.button", "Reinstall", ".*/nodes/network-1/reinstall")
+	b.has("table td.bad", "erased")
+	b.accessible("the reinstall of a server")
+	b.excuse(`422.*/reinstall`)
+	b.fill("#confirm-name", "compute-1")
+	b.click("#confirm-form button", "")
+	b.has("#wrong", "that is not the server's name")
+	b.fill("#confirm-name", "network-1")
+	b.click("#confirm-form button", "")
+	b.has(".runhead h1", "reinstall")
+	r.reinstalled("network-1")
+	if now := r.nodeNamed("controller-1").Since; !now.Equal(heard) {
+		t.Errorf("controller-1 changed its state at %s", now)
+	}
+	r.nothingToDo()
+}
+
+// reinstalled waits until the reinstall of a node is done.
+func (r *rig) reinstalled(node string) {
+	r.Helper()
+	run := r.runEnds()
+	if run.Kind != inventory.RunReinstall || run.State != inventory.RunDone {
+		r.Fatalf("run %d is a %s, %s: %s", run.ID, run.Kind, run.State, run.Reason)
+	}
+	for key, s := range r.stepsOf(run) {
+		if s.Node != node || s.State != inventory.StepDone {
+			r.Errorf("the reinstall of %s has %s, %s", node, key, s.State)
+		}
+	}
+	for _, n := range r.rackState().Nodes {
+		if n.State != inventory.Active {
+			r.Errorf("%s is %s", n.Name, n.State)
+		}
+	}
+}

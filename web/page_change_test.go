@@ -1,0 +1,70 @@
+package web
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"sandai/inventory"
+)
+
+// TestReinstallPage: nothing starts without the node's name and the hash of what
+// was shown; a viewer may look.
+func TestReinstallPage(t *testing.T) {
+	m := provedRack()
+	v, err := m.ReinstallPreview(t.Context(), "demo", "compute-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const path = "/racks/demo/nodes/compute-1/reinstall"
+	for _, c := range []struct {
+		name, method string
+		role         inventory.UserRole
+		form         url.Values
+		status       int
+		holds        string
+	}{
+		{"viewer looks", "GET", inventory.Viewer, nil, 200, "wants the role operator"},
+		{"operator looks", "GET", inventory.Operator, nil, 200, "made anew from its image"},
+		{"viewer asks", "POST", inventory.Viewer, url.Values{"name": {"compute-1"}, "hash": {v.Hash}}, 403, "wants the role operator"},
+		{"another name", "POST", inventory.Operator, url.Values{"name": {"demo"}, "hash": {v.Hash}}, 422, `id="wrong"`},
+		{"another hash", "POST", inventory.Operator, url.Values{"name": {"compute-1"}, "hash": {"old"}}, 409, "no longer as it was shown"},
+		{"both right", "POST", inventory.Operator, url.Values{"name": {"compute-1"}, "hash": {v.Hash}}, 303, ""},
+		{"a run is under way", "POST", inventory.Operator, url.Values{"name": {"compute-1"}, "hash": {v.Hash}}, 409, "is not installed"},
+	} {
+		w := browse(pagesFor(m, c.role), c.method, path, c.form)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.holds) {
+			t.Errorf("%s: %d, want %d with %q:\n%.3000s", c.name, w.Code, c.status, c.holds, w.Body)
+		}
+	}
+	if w := browse(pagesFor(m, inventory.Operator), "GET", "/racks/demo/nodes/nobody/reinstall", nil); w.Code != 404 {
+		t.Errorf("the reinstall of nobody: %d", w.Code)
+	}
+}
+
+// TestCheckAndApplyPage: the check leads to what differs, from where it is applied.
+func TestCheckAndApplyPage(t *testing.T) {
+	m := provedRack()
+	h := pagesFor(m, inventory.Operator)
+	if w := browse(pagesFor(m, inventory.Viewer), "POST", "/racks/demo/check", nil); w.Code != 403 {
+		t.Errorf("a viewer's check: %d", w.Code)
+	}
+	w := browse(h, "POST", "/racks/demo/check", nil)
+	if w.Code != 303 || w.Header().Get("Location") != "/racks/demo/runs/2?state=changed" {
+		t.Fatalf("the check: %d, to %q", w.Code, w.Header().Get("Location"))
+	}
+	if w := browse(h, "POST", "/racks/demo/apply", nil); w.Code != 409 || !strings.Contains(w.Body.String(), "is not installed") {
+		t.Errorf("an apply beside it: %d", w.Code)
+	}
+	m.SetStep(2, "controller-1/environment/hosts", func(s *inventory.Step) { s.State, s.Changed = inventory.StepDone, true })
+	m.SetRun(2, func(r *inventory.Run) { r.State, r.Reason = inventory.RunDone, "1 of 1 differ: controller-1/environment/hosts" })
+	w = browse(h, "GET", "/racks/demo/runs/2", nil)
+	for _, want := range []string{"1 of 1 differ: controller-1/environment/hosts", "Make it as the plan says", `action="/racks/demo/apply"`} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("the check's page lacks %q", want)
+		}
+	}
+	if w := browse(h, "POST", "/racks/demo/apply", nil); w.Code != 303 || w.Header().Get("Location") != "/racks/demo/runs/3" {
+		t.Errorf("the apply: %d, to %q: %s", w.Code, w.Header().Get("Location"), w.Body)
+	}
+}
