@@ -22,6 +22,7 @@ var ours = map[string]struct {
 	"inventory":                 {nil, "the nouns are the bottom of the house: everything imports them, they import nothing"},
 	"inventory/rackfile":        {[]string{"inventory"}, "rack.yaml is read and written as nouns, without knowing where they are stored"},
 	"inventory/db":              {[]string{"inventory"}, "storage knows the nouns and nobody who uses it"},
+	"backup":                    {[]string{"inventory"}, "a backup is files and a passphrase; how the database is copied stands behind an interface"},
 	"bmc":                       {nil, "a BMC is spoken with by address and password; what a node is, is not its business"},
 	"lab":                       {[]string{"lab/standin"}, "the virtual rack is as foreign to the appliance as a real one: they share the wire and rack.yaml"},
 	"lab/standin":               {nil, "a machine that is none: it speaks only the wire, and declares the messages itself"},

@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sandai/inventory"
 )
@@ -52,6 +55,38 @@ func TestReinstall(t *testing.T) {
 		t.Errorf("controller-1 changed its state at %s", now)
 	}
 	r.nothingToDo()
+	r.restored()
+}
+
+// restored takes a backup while the appliance is up, loses the appliance, and has a
+// fresh one go on: it hears the same nodes and does nothing to them.
+func (r *rig) restored() {
+	r.Helper()
+	dir := r.TempDir()
+	phrase, file := filepath.Join(dir, "phrase"), filepath.Join(dir, "sandai.age")
+	if err := os.WriteFile(phrase, []byte(password+"\n"), 0o600); err != nil {
+		r.Fatal(err)
+	}
+	r.cli("backup", file, "--passphrase-file", phrase)
+	started := strings.Count(r.console(), "in place of the installed system of compute-1")
+	r.kill()
+	r.dir = filepath.Join(dir, "fresh")
+	r.cli("restore", file, "--passphrase-file", phrase)
+	began := time.Now()
+	r.serve()
+	r.wait("the fresh appliance hears every node", limit, func() bool {
+		for _, n := range r.rackState().Nodes {
+			if n.LastSeen.Before(began) {
+				return false
+			}
+		}
+		return true
+	})
+	r.nothingToDo()
+	if now := strings.Count(r.console(), "in place of the installed system of compute-1"); now != started {
+		r.Errorf("compute-1 started %d times more", now-started)
+	}
+	r.noSecrets()
 }
 
 // reinstalled waits until the reinstall of a node is done.

@@ -153,8 +153,8 @@ func newWorld(t *testing.T) *world {
 		pw[name] = "secret"
 		r.Nodes = append(r.Nodes, inventory.Node{Name: name, Role: role, Firmware: inventory.BIOS, State: inventory.Ready, Since: time.Now(),
 			Address: fmt.Sprintf("10.77.0.%d", 11+i), SystemDisk: "SYS",
-			NICs:    []inventory.NIC{{Network: inventory.Provisioning, MAC: fmt.Sprintf("52:54:00:00:00:%02x", i)}},
-			BMC:     &inventory.BMC{Kind: "ipmi", Address: "192.0.2.1", Port: 623 + i, User: "admin"}})
+			NICs: []inventory.NIC{{Network: inventory.Provisioning, MAC: fmt.Sprintf("52:54:00:00:00:%02x", i)}},
+			BMC:  &inventory.BMC{Kind: "ipmi", Address: "192.0.2.1", Port: 623 + i, User: "admin"}})
 	}
 	if err := s.PutRack(t.Context(), r, pw); err != nil {
 		t.Fatal(err)

@@ -77,6 +77,7 @@ type Config struct {
 	Wires      Wires
 	Guide      Guide
 	Images     Images
+	Backups    Backups
 	About      About
 }
 
@@ -148,6 +149,7 @@ func NewAPI(c Config) http.Handler {
 	s.userRoutes(v1)
 	s.tokenRoutes(v1)
 	s.auditRoutes(v1)
+	s.backupRoutes(v1)
 	systemRoutes(v1)
 	s.gate.learn(api.OpenAPI())
 	return r

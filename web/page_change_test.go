@@ -57,7 +57,9 @@ func TestCheckAndApplyPage(t *testing.T) {
 		t.Errorf("an apply beside it: %d", w.Code)
 	}
 	m.SetStep(2, "controller-1/environment/hosts", func(s *inventory.Step) { s.State, s.Changed = inventory.StepDone, true })
-	m.SetRun(2, func(r *inventory.Run) { r.State, r.Reason = inventory.RunDone, "1 of 1 differ: controller-1/environment/hosts" })
+	m.SetRun(2, func(r *inventory.Run) {
+		r.State, r.Reason = inventory.RunDone, "1 of 1 differ: controller-1/environment/hosts"
+	})
 	w = browse(h, "GET", "/racks/demo/runs/2", nil)
 	for _, want := range []string{"1 of 1 differ: controller-1/environment/hosts", "Make it as the plan says", `action="/racks/demo/apply"`} {
 		if !strings.Contains(w.Body.String(), want) {

@@ -22,6 +22,7 @@ func (s *server) settingsPages(r *gin.Engine) {
 		})
 	}
 	r.POST("/settings/password", s.passwordAction)
+	r.POST("/settings/backup", s.backupAction)
 	r.POST("/settings/tokens", s.tokenAction)
 	r.POST("/settings/tokens/:id/remove", func(c *gin.Context) {
 		id, err := strconv.ParseUint(c.Param("id"), 10, 64)

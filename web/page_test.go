@@ -29,7 +29,7 @@ func browse(h http.Handler, method, path string, form url.Values, header ...stri
 }
 
 func pagesFor(m *webtest.Memory, role inventory.UserRole) http.Handler {
-	return m.As(role, NewAPI(Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Cloud: m, Calls: m, Sensors: m, Control: m, Images: m, Interfaces: m, Wires: m}))
+	return m.As(role, NewAPI(Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Cloud: m, Calls: m, Sensors: m, Control: m, Images: m, Interfaces: m, Wires: m, Backups: sealed{}}))
 }
 
 func TestPagesServed(t *testing.T) {

@@ -26,18 +26,23 @@ func askPassword(cmd *cobra.Command, user string) (string, error) {
 		}
 		return strings.TrimRight(line, "\r\n"), nil
 	}
+	return typeTwice(cmd, f, "Password for "+user+": ", "password")
+}
+
+// typeTwice asks at a terminal for what may not be seen.
+func typeTwice(cmd *cobra.Command, f *os.File, ask, what string) (string, error) {
 	var typed [2]string
-	for i, prompt := range []string{"Password for " + user + ": ", "Again: "} {
+	for i, prompt := range []string{ask, "Again: "} {
 		fmt.Fprint(cmd.ErrOrStderr(), prompt)
 		b, err := term.ReadPassword(int(f.Fd()))
 		fmt.Fprintln(cmd.ErrOrStderr())
 		if err != nil {
-			return "", fmt.Errorf("read the password: %w", err)
+			return "", fmt.Errorf("read the %s: %w", what, err)
 		}
 		typed[i] = string(b)
 	}
 	if typed[0] != typed[1] {
-		return "", errors.New("the two passwords differ: try again")
+		return "", fmt.Errorf("the two %ss differ: try again", what)
 	}
 	return typed[0], nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"sandai/backup"
 	"sandai/bmc"
 	"sandai/images"
 	"sandai/installer"
@@ -86,6 +87,7 @@ type serveOptions struct {
 // appliance is the whole program, wired.
 type appliance struct {
 	log    *slog.Logger
+	state  string
 	store  *db.Store
 	images *images.Store
 	ca     *pki.CA
@@ -106,11 +108,11 @@ func newAppliance(ctx context.Context, o serveOptions, log *slog.Logger) (*appli
 	if err := os.MkdirAll(o.state, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	store, err := db.Open(ctx, filepath.Join(o.state, "sandai.db"), filepath.Join(o.state, "keyset.json"))
+	store, err := db.Open(ctx, filepath.Join(o.state, backup.Database), filepath.Join(o.state, backup.Keyset))
 	if err != nil {
 		return nil, err
 	}
-	a := &appliance{log: log, store: store, clouds: map[uint]keptCloud{}}
+	a := &appliance{log: log, state: o.state, store: store, clouds: map[uint]keptCloud{}}
 	if err := a.wire(ctx, o); err != nil {
 		store.Close()
 		return nil, err
@@ -208,7 +210,7 @@ func (a *appliance) run(ctx context.Context) error {
 func (a *appliance) apiHandler() http.Handler {
 	return web.NewAPI(web.Config{Racks: a.store, Runs: a.store, Events: a.store, Installer: a.engine, Power: a.engine, Access: a.store,
 		Consoles: a.hub, Cloud: a.engine, Calls: a.engine, Sensors: a.engine, Control: a.engine, Images: a.works, About: a.about, Guide: stepTexts{a.guide},
-		Interfaces: hostNet{}, Wires: a})
+		Interfaces: hostNet{}, Wires: a, Backups: a})
 }
 
 // racks starts the wire side of each rack as it appears in the inventory.
