@@ -73,7 +73,7 @@ func fileDiff(h Host, path string, content []byte, a attrs, def fs.FileMode) (st
 	if fi.Mode()&0o077 == 0 { // a key; what it was is nobody's business
 		return out.String() + fmt.Sprintf("--- %s\n- (what it was is not shown: only its owner may read it)\n", path) + unified("/dev/null", nil, path, content), nil
 	}
-	return out.String() + unified(path, hideOld(old), path, content), nil
+	return out.String() + unified(path, hideOld(old, content), path, content), nil
 }
 
 func unified(oldName string, old []byte, newName string, content []byte) string {
@@ -95,8 +95,21 @@ var (
 	secretURL   = regexp.MustCompile(`(://[^:/@\s]*:)[^@\s]+@`)
 )
 
-func hideOld(old []byte) []byte {
-	return secretURL.ReplaceAll(secretValue.ReplaceAll(old, []byte("${1}***")), []byte("${1}***@"))
+// hideOld leaves out the secrets of lines that the new content does not have: what
+// both have is the step's own, and the agent masks it on both sides alike.
+func hideOld(old, content []byte) []byte {
+	kept := map[string]bool{}
+	for line := range bytes.Lines(content) {
+		kept[string(line)] = true
+	}
+	var out []byte
+	for line := range bytes.Lines(old) {
+		if !kept[string(line)] {
+			line = secretURL.ReplaceAll(secretValue.ReplaceAll(line, []byte("${1}***")), []byte("${1}***@"))
+		}
+		out = append(out, line...)
+	}
+	return out
 }
 
 // Diff tells the content and attributes that change.

@@ -17,14 +17,15 @@ func TestFileDiff(t *testing.T) {
 		k    Differ
 		want string
 	}{
-		"a new file":     {"", 0, &File{Path: "/f", Content: "a\nb\n"}, "--- /dev/null\n+++ /f\n@@ -0,0 +1,2 @@\n+a\n+b\n"},
-		"a changed line": {"a\nb\n", 0o644, &File{Path: "/f", Content: "a\nc\n"}, "--- /f\n+++ /f\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"},
-		"only the mode":  {"a\n", 0o600, &File{Path: "/f", Content: "a\n"}, "- /f has mode 0600\n"},
-		"gone":           {"a\n", 0o644, &File{Path: "/f", Absent: true}, "- /f\n"},
-		"a link":         {"", 0, &File{Path: "/f", Link: "/to"}, "- /f is no link to /to\n+ /f -> /to\n"},
-		"a directory":    {"", 0, &File{Path: "/f", Directory: true}, "- /f is no directory\n+ /f/\n"},
-		"no text":        {"a\xff\n", 0o644, &File{Path: "/f", Content: "a\n"}, "--- /f\n+++ /f\n(3 bytes become 2)\n"},
-		"a key":          {"old key\n", 0o600, &File{Path: "/f", Content: "new key\n", Mode: "0600"}, "--- /f\n- (what it was is not shown: only its owner may read it)\n--- /dev/null\n+++ /f\n@@ -0,0 +1,1 @@\n+new key\n"},
+		"a new file":          {"", 0, &File{Path: "/f", Content: "a\nb\n"}, "--- /dev/null\n+++ /f\n@@ -0,0 +1,2 @@\n+a\n+b\n"},
+		"a changed line":      {"a\nb\n", 0o644, &File{Path: "/f", Content: "a\nc\n"}, "--- /f\n+++ /f\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n"},
+		"only the mode":       {"a\n", 0o600, &File{Path: "/f", Content: "a\n"}, "- /f has mode 0600\n"},
+		"gone":                {"a\n", 0o644, &File{Path: "/f", Absent: true}, "- /f\n"},
+		"a link":              {"", 0, &File{Path: "/f", Link: "/to"}, "- /f is no link to /to\n+ /f -> /to\n"},
+		"a directory":         {"", 0, &File{Path: "/f", Directory: true}, "- /f is no directory\n+ /f/\n"},
+		"no text":             {"a\xff\n", 0o644, &File{Path: "/f", Content: "a\n"}, "--- /f\n+++ /f\n(3 bytes become 2)\n"},
+		"a key":               {"old key\n", 0o600, &File{Path: "/f", Content: "new key\n", Mode: "0600"}, "--- /f\n- (what it was is not shown: only its owner may read it)\n--- /dev/null\n+++ /f\n@@ -0,0 +1,1 @@\n+new key\n"},
+		"a secret that stays": {"password = mine\n# by hand\n", 0o644, &File{Path: "/f", Content: "password = mine\n"}, "--- /f\n+++ /f\n@@ -1,2 +1,1 @@\n password = mine\n-# by hand\n"},
 		"secrets that were there": {old, 0o640, &INI{Path: "/f", Mode: "0640", Set: map[string]map[string]string{"database": {"connection": "mysql://nova:new@db/nova"}}},
 			"--- /f\n+++ /f\n@@ -1,6 +1,4 @@\n-[DEFAULT]\n-workers = 1\n-# admin_token = ***\n+# Written by Sandai; changes are overwritten.\n+\n [database]\n-connection = ***\n-backend = rabbit://u:***@mq\n+connection = mysql://nova:new@db/nova\n"},
 	} {
