@@ -91,13 +91,18 @@ func pagesOf(t *testing.T, b *browser, rack inventory.Rack) []pictured {
 	t.Helper()
 	url := "/racks/" + rack.Name
 	out := []pictured{{"rack", url}, {"preview", url + "/preview"}, {"runs", url + "/runs"}, {"cloud", url + "/cloud"}, {"first", "/first"},
-		{"images", "/images"}, {"events", "/events"}, {"settings", "/settings"}, {"users", "/settings/users"}, {"audit", "/settings/audit"}}
+		{"images", "/images"}, {"events", "/events"}, {"settings", "/settings"}, {"appliance", "/settings/appliance"}, {"users", "/settings/users"}, {"audit", "/settings/audit"}}
 	if n := len(rack.Nodes); n > 0 {
 		node := rack.Nodes[0].Name
 		for _, tab := range []string{"now", "facts", "bmc", "network", "history", "console"} {
 			out = append(out, pictured{"node-" + tab, url + "?node=" + node + "&tab=" + tab})
 		}
 		out = append(out, pictured{"role", url + "/nodes/" + rack.Nodes[n-1].Name + "/role"})
+	}
+	for _, n := range rack.Nodes {
+		if n.Role == inventory.NetworkRole && n.State == inventory.Active {
+			out = append(out, pictured{"reinstall", url + "/nodes/" + n.Name + "/reinstall"})
+		}
 	}
 	b.open(url + "/runs")
 	run, err := eval[string](b, `(document.querySelector("main table a")?.getAttribute("href") ?? "").split("?")[0]`)

@@ -198,24 +198,14 @@ func (e *Engine) applicable(ctx context.Context, rack inventory.Rack, p inventor
 
 // latestPhases are the phases that a node was taken through last.
 func (e *Engine) latestPhases(ctx context.Context, rackID uint, node string) ([]inventory.Step, error) {
-	runs, err := e.store.Runs(ctx, rackID)
-	if err != nil {
-		return nil, err
-	}
-	for _, run := range runs {
-		if !run.Kind.Changes() {
-			continue
-		}
-		steps, err := e.store.Steps(ctx, run.ID)
-		if err != nil {
-			return nil, err
-		}
-		steps = slices.DeleteFunc(steps, func(s inventory.Step) bool { return s.Node != node || !isPhase(s.Chapter) })
-		if len(steps) > 0 {
-			return steps, nil
+	all, err := e.written(ctx, rackID)
+	var out []inventory.Step
+	for _, s := range all {
+		if s.Node == node && isPhase(s.Chapter) && (len(out) == 0 || s.RunID == out[0].RunID) {
+			out = append(out, s)
 		}
 	}
-	return nil, nil
+	return out, err
 }
 
 // withField puts a field into a step's specification.

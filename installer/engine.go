@@ -229,7 +229,9 @@ func (e *Engine) done(ctx context.Context, run inventory.Run) error {
 		}
 	}
 	if e.Done != nil && (run.Kind.Changes() || run.Kind == inventory.RunProof) {
-		if err := e.Done(ctx, rack, run); err != nil {
+		ended, now := run, time.Now() // as it will be stored: what is written now says so
+		ended.State, ended.Ended = inventory.RunDone, &now
+		if err := e.Done(ctx, rack, ended); err != nil {
 			return err
 		}
 	}

@@ -116,6 +116,7 @@ type world struct {
 	waits time.Duration // how long a node's agent waits for work
 	old   bool          // the agents are of a version that cannot only look
 	cloud installer.Cloud
+	done  func(context.Context, inventory.Rack, inventory.Run) error
 
 	mu   sync.Mutex
 	kept installer.Store // what the next engine gets; store, if nothing else is said
@@ -193,6 +194,7 @@ func (w *world) start(ctx context.Context) (stop func()) {
 		BMCs:      func(c bmc.Config) (bmc.Controller, error) { return &machine{w: w, port: c.Port, life: ctx}, nil },
 		Cloud:     func(inventory.Rack, string) installer.Cloud { return w.cloud },
 		ImagesURL: func(inventory.Rack) string { return "http://10.77.0.1:8069" },
+		Done:      w.done,
 	})
 	w.mu.Lock()
 	w.eng = e

@@ -162,7 +162,7 @@ func withDrain(rack inventory.Rack, n inventory.Node, steps []inventory.Step, wa
 		}
 		d.Servers = append(d.Servers, k)
 	}
-	make := func(chapter, title, why string, kindName string, owner inventory.Owner, seconds int, spec any) (inventory.Step, error) {
+	step := func(chapter, title, why, kindName string, owner inventory.Owner, seconds int, spec any) (inventory.Step, error) {
 		b, err := json.Marshal(spec)
 		s := inventory.Step{Key: stepKey(n.Name, chapter), Node: n.Name, Chapter: chapter, Title: title, Why: why, Kind: kindName, Owner: owner, Spec: b, Timeout: seconds}
 		if rack.Slow {
@@ -170,19 +170,19 @@ func withDrain(rack inventory.Rack, n inventory.Node, steps []inventory.Step, wa
 		}
 		return s, err
 	}
-	away, err := make(chapterDrain, "Take the node out of the cloud", "Nova places no server on it any more, and those that run there are stopped in an orderly way.",
+	away, err := step(chapterDrain, "Take the node out of the cloud", "Nova places no server on it any more, and those that run there are stopped in an orderly way.",
 		"api", inventory.OwnerAppliance, 1800, kind.API{Drain: &d})
 	if err != nil {
 		return nil, err
 	}
-	same, err := make("compute", "Be the same hypervisor as before", "Nova and Placement know the node by this UUID; with another one they would refuse it as a stranger of its name.",
+	same, err := step("compute", "Be the same hypervisor as before", "Nova and Placement know the node by this UUID; with another one they would refuse it as a stranger of its name.",
 		"file", inventory.OwnerAgent, 300, kind.File{Path: "/var/lib/nova/compute_id", Content: h.Hypervisor, Owner: "nova", Group: "nova", Mode: "0644"})
 	if err != nil {
 		return nil, err
 	}
 	same.Key = n.Name + "/compute/compute.id"
 	same.Needs = []string{phaseKey(n.Name, phaseBoot)}
-	back, err := make(chapterReturn, "Bring the node back into the cloud", "Nova uses it again; servers that lost their disk are made anew, and those that ran run again.",
+	back, err := step(chapterReturn, "Bring the node back into the cloud", "Nova uses it again; servers that lost their disk are made anew, and those that ran run again.",
 		"api", inventory.OwnerAppliance, 3600, kind.API{Return: &d})
 	if err != nil {
 		return nil, err

@@ -68,6 +68,12 @@ func TestReinstallCompute(t *testing.T) {
 		server("web", "ACTIVE", "debian"), server("db", "ACTIVE", ""), server("off", "SHUTOFF", "debian"), server("old", "ACTIVE", "gone"), server("nap", "SUSPENDED", "debian")}}}
 	tr := newTrial(t, 0)
 	tr.guide, tr.cloud = computeGuide{}, c
+	tr.done = func(_ context.Context, _ inventory.Rack, run inventory.Run) error {
+		if run.State != inventory.RunDone || run.Ended == nil {
+			t.Errorf("what is handed out says that run %d is %s, ended %v", run.ID, run.State, run.Ended)
+		}
+		return nil
+	}
 	tr.restart()
 	tr.begin(nil)
 	tr.ends(inventory.RunDone)

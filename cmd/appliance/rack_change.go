@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -115,22 +114,7 @@ With --plan it is refused if the plan has changed since rack check showed the di
   appliance rack import rack.yaml && appliance rack check || appliance rack apply --follow`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if follow && asJSON {
-				return &exitError{exitUsage, errors.New("--follow is for people, --json for programs: choose one")}
-			}
-			c := newClient(cmd)
-			name, err := c.rackName(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			var run inventory.Run
-			if err := c.post(cmd.Context(), rackPath(name, "/apply"), inventory.ApplyRequest{PlanHash: plan}, &run); err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), run)
-			}
-			return afterStart(cmd, c, name, run, follow)
+			return beginRun(cmd, args, "/apply", inventory.ApplyRequest{PlanHash: plan}, follow, asJSON)
 		},
 	}
 	c.Flags().StringVar(&plan, "plan", "", "the plan's hash that rack check showed: refuse if it has changed since")

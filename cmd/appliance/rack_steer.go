@@ -184,27 +184,33 @@ the result.`,
 		Example: `  appliance rack proof --follow`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if follow && asJSON {
-				return &exitError{exitUsage, errors.New("--follow is for people, --json for programs: choose one")}
-			}
-			c := newClient(cmd)
-			name, err := c.rackName(cmd.Context(), args)
-			if err != nil {
-				return err
-			}
-			var run inventory.Run
-			if err := c.post(cmd.Context(), rackPath(name, "/proof"), map[string]string{}, &run); err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), run)
-			}
-			return afterStart(cmd, c, name, run, follow)
+			return beginRun(cmd, args, "/proof", map[string]string{}, follow, asJSON)
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "show the progress until the run ends")
 	jsonFlag(c, &asJSON)
 	return c
+}
+
+// beginRun asks for a run of the rack that the arguments name, and shows it as the
+// flags say.
+func beginRun(cmd *cobra.Command, args []string, path string, body any, follow, asJSON bool) error {
+	if follow && asJSON {
+		return &exitError{exitUsage, errors.New("--follow is for people, --json for programs: choose one")}
+	}
+	c := newClient(cmd)
+	name, err := c.rackName(cmd.Context(), args)
+	if err != nil {
+		return err
+	}
+	var run inventory.Run
+	if err := c.post(cmd.Context(), rackPath(name, path), body, &run); err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), run)
+	}
+	return afterStart(cmd, c, name, run, follow)
 }
 
 // afterStart follows a run that was begun, or says how to.

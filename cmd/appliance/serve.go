@@ -145,7 +145,7 @@ func (a *appliance) wire(ctx context.Context, o serveOptions) (err error) {
 		ImagesURL: func(r inventory.Rack) string { return fmt.Sprintf("http://%s:%d", addressOf(r), httpPort) },
 		CloudInfo: handout.Info,
 		Done: func(ctx context.Context, r inventory.Rack, run inventory.Run) error {
-			return a.handOut(ctx, handout, r)
+			return a.handOut(ctx, handout, r, run)
 		},
 	})
 	a.hub = console.New(console.Config{Lines: a.engine, Inventory: a.store, Dir: filepath.Join(o.state, "console"),
@@ -175,7 +175,7 @@ func (a *appliance) typing(rack, node, who string) {
 	}
 }
 
-func (a *appliance) handOut(ctx context.Context, h installer.Handout, r inventory.Rack) error {
+func (a *appliance) handOut(ctx context.Context, h installer.Handout, r inventory.Rack, run inventory.Run) error {
 	if r.Release == inventory.ReleaseDebian {
 		return nil // no cloud, nothing to hand out
 	}
@@ -186,6 +186,9 @@ func (a *appliance) handOut(ctx context.Context, h installer.Handout, r inventor
 	report, err := a.engine.Report(ctx, r.Name)
 	if err != nil {
 		return err
+	}
+	if report.Run.ID == run.ID {
+		report.Run = run
 	}
 	return h.Write(ctx, r, report, password)
 }
