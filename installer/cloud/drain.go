@@ -121,16 +121,22 @@ func (s *session) bringBack(ctx context.Context, d kind.APIDrain, progress func(
 		}
 	}
 	rebuilt, started := 0, 0
-	for _, k := range d.Servers {
-		made, err := s.rebuild(ctx, d, k, progress)
+	for _, k := range d.Servers { // all are asked for before one is waited for
+		made, err := s.rebuild(ctx, d, k)
 		if err != nil {
+			return Result{Changed: true}, err
+		}
+		rebuilt += count(made)
+	}
+	for _, k := range d.Servers {
+		if err := s.rebuilt(ctx, d, k, progress); err != nil {
 			return Result{Changed: true}, err
 		}
 		up, err := s.start(ctx, k, progress)
 		if err != nil {
 			return Result{Changed: true}, err
 		}
-		rebuilt, started = rebuilt+count(made), started+count(up)
+		started += count(up)
 	}
 	return Result{Changed: changed || rebuilt+started > 0,
 		Summary: fmt.Sprintf("%s takes servers again; %d made anew, %d started, of %d", d.Node, rebuilt, started, len(d.Servers))}, nil
@@ -143,9 +149,9 @@ func count(is bool) int {
 	return 0
 }
 
-// rebuild makes a server anew from its image, unless that was done since the
-// reinstall was decided.
-func (s *session) rebuild(ctx context.Context, d kind.APIDrain, k kind.DrainServer, progress func(string)) (bool, error) {
+// rebuild has a server made anew from its image, unless that was asked for since
+// the reinstall was decided.
+func (s *session) rebuild(ctx context.Context, d kind.APIDrain, k kind.DrainServer) (bool, error) {
 	if k.Image == "" {
 		return false, nil
 	}
@@ -170,8 +176,23 @@ func (s *session) rebuild(ctx context.Context, d kind.APIDrain, k kind.DrainServ
 			return false, fmt.Errorf("make server %s anew: %w", k.Name, err)
 		}
 	}
-	return made, s.c.poll(ctx, "server "+k.Name, progress, func() (bool, string, error) {
+	return made, nil
+}
+
+// rebuilt waits until a server is made anew.
+func (s *session) rebuilt(ctx context.Context, d kind.APIDrain, k kind.DrainServer, progress func(string)) error {
+	if k.Image == "" {
+		return nil
+	}
+	cc, err := s.compute()
+	if err != nil {
+		return err
+	}
+	return s.c.poll(ctx, "server "+k.Name, progress, func() (bool, string, error) {
 		v, err := servers.Get(ctx, cc, k.ID).Extract()
+		if gophercloud.ResponseCodeIs(err, 404) {
+			return true, "", nil // its owner deleted it meanwhile
+		}
 		if err != nil {
 			return false, "", err
 		}
