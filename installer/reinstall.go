@@ -77,9 +77,13 @@ func (e *Engine) reinstall(ctx context.Context, name, node string) (r reinstalla
 	case n.Role == inventory.Controller && rack.Release != inventory.ReleaseDebian:
 		return r, inventory.Errorf(inventory.Conflict, "%s is the controller: its databases would be lost, and this version cannot yet take them over to the new system; only the whole rack can be installed again (appliance rack install %s --erase %s)", node, rack.Name, rack.Name)
 	}
-	// The other nodes keep what they were installed with, so that a plan which has
-	// changed since is still to be applied.
-	r.rack, r.planHash = rack, last.PlanHash
+	if last.State != inventory.RunDone && n.State != inventory.Failed {
+		return r, inventory.Errorf(inventory.Conflict, "run %d (%s) of rack %s is %s: go on with that first (appliance rack install %s)", last.ID, last.Kind, rack.Name, last.State, rack.Name)
+	}
+	r.rack = rack
+	if r.planHash, err = e.doneWith(ctx, rack.ID); err != nil {
+		return r, err
+	}
 	var h inventory.Hosted
 	if n.Role == inventory.Compute && rack.Release != inventory.ReleaseDebian {
 		password, err := e.secret(ctx, rack.ID, AdminSecret)
@@ -100,6 +104,19 @@ func (e *Engine) reinstall(ctx context.Context, name, node string) (r reinstalla
 	}
 	r.preview = inventory.MakePreview(in)
 	return r, nil
+}
+
+// doneWith is the hash of the plan that the rack was last brought to. The other
+// nodes of a reinstall keep it, so that a plan which has changed since is still to
+// be applied.
+func (e *Engine) doneWith(ctx context.Context, rackID uint) (string, error) {
+	runs, err := e.store.Runs(ctx, rackID)
+	for _, run := range runs {
+		if run.Kind.Changes() && run.State == inventory.RunDone {
+			return run.PlanHash, nil
+		}
+	}
+	return "", err
 }
 
 // reinstallSteps are the steps of a plan that one node is installed by, those of

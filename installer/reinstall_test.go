@@ -144,6 +144,11 @@ func TestReinstallFails(t *testing.T) {
 	tr.run = tr.ok(tr.engine().Reinstall(tr.ctx, "demo", "network-1", inventory.ReinstallRequest{Confirm: "network-1", PreviewHash: v.Hash}))
 	tr.ends(inventory.RunFailed)
 	tr.allActive(2)
+	_, err := tr.engine().ReinstallPreview(tr.ctx, "demo", "compute-1")
+	tr.refused(err, inventory.Conflict, "go on with that first")
+	if again := tr.shown("network-1"); again.Erased != 1 {
+		t.Errorf("the failed node may be reinstalled from the start: %d disks", again.Erased)
+	}
 	for _, f := range []func() error{
 		func() error { _, err := tr.engine().ReinstallPreview(tr.ctx, "demo", "nobody"); return err },
 		func() error { _, err := tr.engine().RunProof(tr.ctx, "demo"); return err },
