@@ -46,12 +46,17 @@ func (s *server) reinstallPage(c *gin.Context, status int, d page.ReinstallData,
 	f.URL = rackPath(name) + "/nodes/" + url.PathEscape(node) + "/reinstall"
 	if err == nil && d.Preview.Hash == "" {
 		d.Preview, err = s.Control.ReinstallPreview(c.Request.Context(), name, node)
+		// A run that begins is no error of who just looks: the page says so, and is
+		// drawn anew when it has ended.
+		if inventory.CodeOf(err) == inventory.Conflict && c.Request.Method == http.MethodGet {
+			d.Why, err = err.Error(), nil
+		}
 	}
 	if err != nil {
 		s.problem(c, f, err)
 		return
 	}
-	d.Node = node
+	d.Rack, d.Node = name, node
 	s.show(c, status, "reinstall", f, page.Reinstall(d))
 }
 

@@ -17,7 +17,9 @@ func checkText(r inventory.Run) Text {
 // ReinstallData is what the page of a node's reinstall is drawn from.
 type ReinstallData struct {
 	Preview inventory.Preview
+	Rack    string
 	Node    string
+	Why     string // the node cannot be reinstalled now, "" where it can
 	Typed   string // the name, as far as it was typed
 	Wrong   bool   // it is not the node's
 	Changed bool   // a disk or a server is no longer as it was shown
@@ -26,7 +28,6 @@ type ReinstallData struct {
 // ReinstallView is what is lost, what becomes of the servers, and what is done.
 type ReinstallView struct {
 	ReinstallData
-	Rack     string
 	Role     RoleSign
 	Disks    []LostDisk
 	Servers  []ServerRow
@@ -56,7 +57,7 @@ var serverFates = map[inventory.ServerFate]struct {
 
 // Reinstall makes the view. It is pure.
 func Reinstall(d ReinstallData) ReinstallView {
-	v := ReinstallView{ReinstallData: d, Rack: d.Preview.Rack}
+	v := ReinstallView{ReinstallData: d}
 	for _, n := range d.Preview.Nodes {
 		v.Role = RoleOf(n.Role)
 		for _, disk := range n.Disks {
