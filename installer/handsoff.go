@@ -23,8 +23,6 @@ var errHandsOff = errors.New("hands off")
 // nothing can be sent to stop it. It lasts until LetGo, whatever becomes of the
 // process. A second one changes nothing.
 func (e *Engine) HandsOff(ctx context.Context, rack, node, why string) (inventory.Node, error) {
-	e.asks.Lock()
-	defer e.asks.Unlock()
 	_, n, err := e.nodeOf(ctx, rack, node)
 	if err != nil || n.HandsOff != nil {
 		return deref(n), err

@@ -31,14 +31,15 @@ func (e *Engine) ReinstallPreview(ctx context.Context, rack, node string) (inven
 // stay as they are. The error is Conflict where the rack is not installed, a run is
 // active, or what was confirmed has changed since.
 func (e *Engine) Reinstall(ctx context.Context, rack, node string, req inventory.ReinstallRequest) (inventory.Run, error) {
-	e.asks.Lock()
-	defer e.asks.Unlock()
+	if req.Confirm != node {
+		return inventory.Run{}, inventory.Errorf(inventory.Invalid, "a reinstall erases the system of %s: confirm with the node's name (--confirm %s)", node, node)
+	}
+	// Others are let in meanwhile, since a cloud may be slow to answer: of two that
+	// begin, the store takes the first.
 	r, err := e.reinstall(ctx, rack, node)
 	switch {
 	case err != nil:
 		return inventory.Run{}, err
-	case req.Confirm != node:
-		return inventory.Run{}, inventory.Errorf(inventory.Invalid, "a reinstall erases the system of %s: confirm with the node's name (--confirm %s)", node, node)
 	case req.PreviewHash != r.preview.Hash:
 		return inventory.Run{}, inventory.Errorf(inventory.Conflict, "what a reinstall of %s would do has changed since it was shown: look again and confirm that (appliance node reinstall %s)", node, node)
 	}
@@ -90,7 +91,9 @@ func (e *Engine) reinstall(ctx context.Context, name, node string) (r reinstalla
 		if err != nil {
 			return r, err
 		}
-		if h, err = e.Cloud(rack, password).Hosted(ctx, node); err != nil {
+		asking, cancel := context.WithTimeout(ctx, statusLimit)
+		defer cancel()
+		if h, err = e.Cloud(rack, password).Hosted(asking, node); err != nil {
 			return r, inventory.Errorf(inventory.Unavailable, "the cloud does not say which servers run on %s, so that nobody could decide about them: %w", node, err)
 		}
 	}

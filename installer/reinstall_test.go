@@ -19,9 +19,15 @@ type hosting struct {
 	hosted inventory.Hosted
 	err    error
 	did    []string
+	asked  chan struct{} // where it is not nil: closed when the cloud is asked, which then never answers
 }
 
-func (c *hosting) Hosted(context.Context, string) (inventory.Hosted, error) {
+func (c *hosting) Hosted(ctx context.Context, _ string) (inventory.Hosted, error) {
+	if c.asked != nil {
+		close(c.asked)
+		<-ctx.Done()
+		return inventory.Hosted{}, ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.hosted, c.err
@@ -178,6 +184,30 @@ func TestReinstallRefused(t *testing.T) {
 	tr.refused(err, inventory.Conflict, "its databases would be lost")
 	_, err = tr.engine().ReinstallPreview(tr.ctx, "demo", "compute-1")
 	tr.refused(err, inventory.Unavailable, "does not say which servers run on compute-1")
+}
+
+// TestHandsOffBesideReinstall: a cloud that does not answer who reinstalls a node
+// holds up nobody who says hands off.
+func TestHandsOffBesideReinstall(t *testing.T) {
+	c := &hosting{}
+	tr := newTrial(t, 0)
+	tr.cloud = c
+	tr.restart()
+	tr.begin(nil)
+	tr.ends(inventory.RunDone)
+	c.asked = make(chan struct{})
+	ctx, cancel := context.WithCancel(tr.ctx)
+	ended := make(chan error)
+	go func() {
+		_, err := tr.engine().Reinstall(ctx, "demo", "compute-1", inventory.ReinstallRequest{Confirm: "compute-1", PreviewHash: "x"})
+		ended <- err
+	}()
+	<-c.asked
+	if n, err := tr.engine().HandsOff(tr.ctx, "demo", "network-1", "smoke"); err != nil || n.HandsOff == nil {
+		t.Errorf("hands off: %+v, %v", n.HandsOff, err)
+	}
+	cancel()
+	tr.refused(<-ended, inventory.Unavailable, "does not say which servers run on compute-1")
 }
 
 // shown is what a reinstall of a node would do.
