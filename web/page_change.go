@@ -38,13 +38,13 @@ func (s *server) begun(c *gin.Context, run inventory.Run, query string, err erro
 }
 
 // reinstallPage draws what a reinstall of a node would do; d has what was typed,
-// and what was wrong with it. Its Preview is made here where it is missing.
+// and what was wrong with it.
 func (s *server) reinstallPage(c *gin.Context, status int, d page.ReinstallData, problem string) {
 	name, node := c.Param("rack"), c.Param("node")
 	f, err := s.frame(c, "rack", name, page.Text{EN: "Reinstall " + node, JA: node + " の再インストール"})
 	f.Problem = problem
 	f.URL = rackPath(name) + "/nodes/" + url.PathEscape(node) + "/reinstall"
-	if err == nil && d.Preview.Hash == "" {
+	if err == nil {
 		d.Preview, err = s.Control.ReinstallPreview(c.Request.Context(), name, node)
 		// A run that begins is no error of who just looks: the page says so, and is
 		// drawn anew when it has ended.
@@ -63,21 +63,16 @@ func (s *server) reinstallPage(c *gin.Context, status int, d page.ReinstallData,
 // reinstallAction starts what was shown, if it still holds and the node's name was
 // typed.
 func (s *server) reinstallAction(c *gin.Context) {
-	name, node, hash, typed := c.Param("rack"), c.Param("node"), c.PostForm("hash"), c.PostForm("name")
-	v, err := s.Control.ReinstallPreview(c.Request.Context(), name, node)
-	switch {
-	case err != nil:
-		s.reinstallPage(c, errorOf(err).status, page.ReinstallData{}, "")
-	case v.Hash != hash:
-		s.reinstallPage(c, http.StatusConflict, page.ReinstallData{Preview: v, Changed: true}, "")
-	case typed != node:
-		s.reinstallPage(c, http.StatusUnprocessableEntity, page.ReinstallData{Preview: v, Typed: typed, Wrong: true}, "")
-	default:
-		run, err := s.Control.Reinstall(c.Request.Context(), name, node, inventory.ReinstallRequest{PreviewHash: hash, Confirm: typed})
-		if err != nil {
-			s.reinstallPage(c, errorOf(err).status, page.ReinstallData{}, err.Error())
-			return
-		}
-		c.Redirect(http.StatusSeeOther, runPath(name, run.ID))
+	name, node := c.Param("rack"), c.Param("node")
+	d := page.ReinstallData{Typed: c.PostForm("name"), Shown: c.PostForm("hash")}
+	if d.Wrong = d.Typed != node; d.Wrong {
+		s.reinstallPage(c, http.StatusUnprocessableEntity, d, "")
+		return
 	}
+	run, err := s.Control.Reinstall(c.Request.Context(), name, node, inventory.ReinstallRequest{PreviewHash: d.Shown, Confirm: d.Typed})
+	if err != nil {
+		s.reinstallPage(c, errorOf(err).status, d, err.Error())
+		return
+	}
+	c.Redirect(http.StatusSeeOther, runPath(name, run.ID))
 }

@@ -22,12 +22,13 @@ type ReinstallData struct {
 	Why     string // the node cannot be reinstalled now, "" where it can
 	Typed   string // the name, as far as it was typed
 	Wrong   bool   // it is not the node's
-	Changed bool   // a disk or a server is no longer as it was shown
+	Shown   string // the hash that was confirmed, "" for none
 }
 
 // ReinstallView is what is lost, what becomes of the servers, and what is done.
 type ReinstallView struct {
 	ReinstallData
+	Changed  bool // a disk or a server is no longer as it was shown
 	Role     RoleSign
 	Disks    []LostDisk
 	Servers  []ServerRow
@@ -57,7 +58,7 @@ var serverFates = map[inventory.ServerFate]struct {
 
 // Reinstall makes the view. It is pure.
 func Reinstall(d ReinstallData) ReinstallView {
-	v := ReinstallView{ReinstallData: d}
+	v := ReinstallView{ReinstallData: d, Changed: d.Shown != "" && d.Shown != d.Preview.Hash}
 	for _, n := range d.Preview.Nodes {
 		v.Role = RoleOf(n.Role)
 		for _, disk := range n.Disks {
