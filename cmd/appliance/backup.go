@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -14,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"sandai/backup"
 	"sandai/inventory/db"
@@ -26,34 +24,16 @@ func (a *appliance) Backup(ctx context.Context, w io.Writer, passphrase string) 
 	return backup.Write(ctx, w, a.store, filepath.Join(a.state, backup.Keyset), web.Version(), passphrase)
 }
 
-// passphrase reads a backup's from a file, from the terminal, or from the
-// standard input.
-func passphrase(cmd *cobra.Command, file string, twice bool) (string, error) {
-	if file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return "", fmt.Errorf("read the passphrase: %w", err)
-		}
-		return strings.TrimRight(string(b), "\r\n"), nil
+// passphrase reads a backup's from a file, or asks for it.
+func passphrase(cmd *cobra.Command, file string, prompts ...string) (string, error) {
+	if file == "" {
+		return askSecret(cmd, "passphrase", prompts...)
 	}
-	f, ok := cmd.InOrStdin().(*os.File)
-	switch {
-	case !ok || !term.IsTerminal(int(f.Fd())):
-		line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", fmt.Errorf("read the passphrase: %w", err)
-		}
-		return strings.TrimRight(line, "\r\n"), nil
-	case twice:
-		return typeTwice(cmd, f, "Passphrase for the backup: ", "passphrase")
-	}
-	fmt.Fprint(cmd.ErrOrStderr(), "Passphrase of the backup: ")
-	b, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(cmd.ErrOrStderr())
+	b, err := os.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("read the passphrase: %w", err)
 	}
-	return string(b), nil
+	return strings.TrimRight(string(b), "\r\n"), nil
 }
 
 func newBackupCommand() *cobra.Command {
@@ -73,7 +53,7 @@ is age's format: age -d FILE | tar tz lists what is in it.`,
 			if _, err := os.Lstat(args[0]); err == nil {
 				return fmt.Errorf("%s is there already, and a backup is never overwritten: name another file", args[0])
 			}
-			phrase, err := passphrase(cmd, from, true)
+			phrase, err := passphrase(cmd, from, "Passphrase for the backup: ", "Again: ")
 			if err != nil {
 				return err
 			}
@@ -132,7 +112,7 @@ it. The appliance that the backup is of must be gone: of two on one network the 
 				return fmt.Errorf("read the backup: %w", err)
 			}
 			defer f.Close()
-			phrase, err := passphrase(cmd, from, false)
+			phrase, err := passphrase(cmd, from, "Passphrase of the backup: ")
 			if err != nil {
 				return err
 			}

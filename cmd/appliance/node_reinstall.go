@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -28,8 +27,8 @@ rack install.`,
   appliance node reinstall compute-1 --confirm compute-1 --preview HASH --follow`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if follow && asJSON {
-				return &exitError{exitUsage, errors.New("--follow is for people, --json for programs: choose one")}
+			if err := forOne(follow, asJSON); err != nil {
+				return err
 			}
 			c, out := newClient(cmd), cmd.OutOrStdout()
 			path := nodePath(cmd, args[0], "/reinstall")

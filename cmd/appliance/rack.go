@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -161,8 +160,8 @@ With --follow the progress is shown until the run ends; the appliance may be res
   appliance rack install demo --erase demo --follow`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if follow && asJSON {
-				return &exitError{exitUsage, errors.New("--follow is for people, --json for programs: choose one")}
+			if err := forOne(follow, asJSON); err != nil {
+				return err
 			}
 			c := newClient(cmd)
 			name, err := c.rackName(cmd.Context(), args)
@@ -211,8 +210,8 @@ The exit code is 4 when the run failed or was stopped.`,
   appliance rack status demo --follow`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if follow && asJSON {
-				return &exitError{exitUsage, errors.New("--follow is for people, --json for programs: choose one")}
+			if err := forOne(follow, asJSON); err != nil {
+				return err
 			}
 			c := newClient(cmd)
 			name, err := c.rackName(cmd.Context(), args)

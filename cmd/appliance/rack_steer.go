@@ -139,8 +139,8 @@ a BMC is inspected when it next boots from the network, and then starts from its
   appliance rack inspect demo --node compute-1 --node new-52-54-00-77-00-09`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if follow && asJSON {
-				return &exitError{exitUsage, errors.New("--follow is for people, --json for programs: choose one")}
+			if err := forOne(follow, asJSON); err != nil {
+				return err
 			}
 			c := newClient(cmd)
 			name, err := c.rackName(cmd.Context(), args)
@@ -192,11 +192,19 @@ the result.`,
 	return c
 }
 
+// forOne returns an error where both people and programs are to be answered.
+func forOne(follow, asJSON bool) error {
+	if follow && asJSON {
+		return &exitError{exitUsage, errors.New("--follow is for people, --json for programs: choose one")}
+	}
+	return nil
+}
+
 // beginRun asks for a run of the rack that the arguments name, and shows it as the
 // flags say.
 func beginRun(cmd *cobra.Command, args []string, path string, body any, follow, asJSON bool) error {
-	if follow && asJSON {
-		return &exitError{exitUsage, errors.New("--follow is for people, --json for programs: choose one")}
+	if err := forOne(follow, asJSON); err != nil {
+		return err
 	}
 	c := newClient(cmd)
 	name, err := c.rackName(cmd.Context(), args)
