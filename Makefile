@@ -70,7 +70,7 @@ rack-from-page: deps build ## install a virtual rack of its own by the page's bu
 screenshots: deps build ## take pictures of every page into .rack/screenshots: of make rack's appliance, else of stand-ins
 	@of=; if $(APPLIANCE) wait --timeout 0s >/dev/null 2>&1; then of=-of=$(CURDIR)/$(RACK); fi; \
 	go test ./e2e -run TestPictures -pictures $(CURDIR)/$(RACK)/screenshots $$of -count 1 -timeout 20m
-	@echo "the pictures are in $(RACK)/screenshots"
+	@echo "the pictures are in $(RACK)/screenshots, and the milliseconds until each page showed something in paint.json beside them"
 
 faults: deps build ## go through the fault suite on racks of stand-ins; the table is in .rack/faults.json
 	@mkdir -p $(RACK)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,9 +48,11 @@ func TestPictures(t *testing.T) {
 	}
 }
 
-// takeAll takes a page's pictures.
+// takeAll takes a page's pictures. How long each page took until it showed
+// something goes into paint.json beside them.
 func (b *browser) takeAll(name, path string) {
 	b.Helper()
+	paints := map[string]float64{}
 	for _, w := range []struct {
 		name          string
 		width, height int64
@@ -58,7 +61,9 @@ func (b *browser) takeAll(name, path string) {
 			b.window(w.width, w.height)
 			b.prefers(scheme, "en")
 			b.open(path)
-			b.save(fmt.Sprintf("%s-%s-%s", name, w.name, scheme))
+			picture := fmt.Sprintf("%s-%s-%s", name, w.name, scheme)
+			b.save(picture)
+			paints[picture] = b.firstPaint()
 		}
 	}
 	b.window(1440, 900)
@@ -68,7 +73,40 @@ func (b *browser) takeAll(name, path string) {
 	}
 	b.open(inLang("ja"))
 	b.save(name + "-desk-light-ja")
+	paints[name+"-desk-light-ja"] = b.firstPaint()
+	b.notePaints(paints)
 	b.open(inLang("en"))
+}
+
+// firstPaint is how many milliseconds after the navigation began the browser drew
+// the first text or picture of the page that it is at (W3C Paint Timing, 4.2).
+func (b *browser) firstPaint() float64 {
+	b.Helper()
+	b.until("something is drawn", `performance.getEntriesByName("first-contentful-paint").length === 1`)
+	ms, err := eval[float64](b, `performance.getEntriesByName("first-contentful-paint")[0].startTime`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return ms
+}
+
+func (b *browser) notePaints(paints map[string]float64) {
+	b.Helper()
+	file := filepath.Join(*pictures, "paint.json")
+	all := map[string]float64{}
+	if have, err := os.ReadFile(file); err == nil {
+		if err := json.Unmarshal(have, &all); err != nil {
+			b.Fatal(err)
+		}
+	}
+	maps.Copy(all, paints)
+	out, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(file, out, 0o644); err != nil {
+		b.Fatal(err)
+	}
 }
 
 func (b *browser) save(name string) {

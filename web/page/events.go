@@ -53,6 +53,7 @@ var eventKinds = []EventKind{
 	{inventory.EventScript, Text{"boot script fetched", "ブートスクリプト取得"}},
 	{inventory.EventKernel, Text{"kernel fetched", "カーネル取得"}},
 	{inventory.EventRamdisk, Text{"ramdisk fetched", "ramdisk 取得"}},
+	{inventory.EventConsole, Text{"console's keyboard", "コンソールのキーボード"}},
 	{inventory.EventServing, Text{"serving", "応答再開"}},
 	{inventory.EventRefused, Text{"refused", "拒否"}},
 }

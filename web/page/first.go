@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -50,6 +51,16 @@ type InterfaceRow struct {
 // Free reports whether the interface can serve a new rack.
 func (r InterfaceRow) Free() bool { return r.Rack == "" && r.Master == "" }
 
+func (r InterfaceRow) order() int {
+	switch {
+	case r.Master != "":
+		return 2
+	case r.Rack != "":
+		return 1
+	}
+	return 0
+}
+
 // Asked reports whether DHCP servers were looked for.
 func (r InterfaceRow) Asked() bool { return !r.At.IsZero() }
 
@@ -68,6 +79,8 @@ func FirstPage(d FirstData) FirstView {
 			v.Chosen = &row
 		}
 	}
+	// What a rack can be made on comes first, parts of a bridge last.
+	slices.SortStableFunc(v.Interfaces, func(a, b InterfaceRow) int { return cmp.Compare(a.order(), b.order()) })
 	if v.Chosen != nil {
 		v.Groups = firstGroups(*v.Chosen, d)
 		fill(v.Groups, d.Typed, d.Errors)

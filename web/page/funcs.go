@@ -30,6 +30,7 @@ func funcs(l Lang) template.FuncMap {
 			return stepWords[s].In(l)
 		},
 		"stepclass": stepClass,
+		"eventword": func(t inventory.EventType) string { w, _ := kindWord(t); return w.In(l) },
 		"runkind":   func(k inventory.RunKind) Text { return runKinds[k] },
 		"runlamp":   runLamp,
 		"short": func(key string) string { // without its node
