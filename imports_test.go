@@ -42,9 +42,10 @@ var ours = map[string]struct {
 	"installer/agent/disk":      {nil, "disks are read, partitioned and written without knowing for whom"},
 	"installer/agent/host":      {[]string{"inventory", "installer/agent", "installer/guide/kind"}, "what runs in the installed system: the agent's messages and the step kinds"},
 	"installer/agent/ramdisk":   {[]string{"inventory", "installer/agent", "installer/agent/disk"}, "what runs in the ramdisk knows disks and messages, and nothing of the guide"},
+	"installer/keep":            {[]string{"inventory"}, "encrypted files by name; whose they are and when they are wanted, the engine decides"},
 	"installer/pki":             {[]string{"inventory"}, "the CA keeps its keys behind an interface"},
 	"installer/cloud":           {[]string{"inventory", "installer/guide", "installer/guide/kind"}, "cloud steps know the cloud's API and their specification, not the engine"},
-	"installer":                 {[]string{"inventory", "inventory/rackfile", "bmc", "installer/guide", "installer/guide/kind", "installer/cloud", "installer/pki"}, "the engine stores and serves through interfaces; of bmc it uses the Controller's types"},
+	"installer":                 {[]string{"inventory", "inventory/rackfile", "bmc", "installer/guide", "installer/guide/kind", "installer/cloud", "installer/keep", "installer/pki"}, "the engine stores and serves through interfaces; of bmc it uses the Controller's types"},
 }
 
 // fences are foreign packages that only some of ours may import.

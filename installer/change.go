@@ -208,6 +208,16 @@ func (e *Engine) latestPhases(ctx context.Context, rackID uint, node string) ([]
 	return out, err
 }
 
+// withoutField takes a field out of a step's specification.
+func withoutField(spec json.RawMessage, field string) (json.RawMessage, error) {
+	var m map[string]any
+	if err := json.Unmarshal(spec, &m); err != nil {
+		return nil, fmt.Errorf("the step's specification is damaged: %w", err)
+	}
+	delete(m, field)
+	return json.Marshal(m)
+}
+
 // withField puts a field into a step's specification.
 func withField(spec json.RawMessage, field string, value any) (json.RawMessage, error) {
 	var m map[string]any

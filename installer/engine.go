@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"sandai/installer/keep"
 	"sandai/inventory"
 )
 
@@ -18,7 +19,9 @@ type Config struct {
 	BMCs   BMCs
 	Cloud  func(r inventory.Rack, adminPassword string) Cloud
 	Signer Signer
-	Log    *slog.Logger
+	// Keep is where nodes leave what their reinstall would lose.
+	Keep keep.Files
+	Log  *slog.Logger
 	// Patience multiplies the deadline of each step of a new run; 0 is 1.
 	Patience float64
 	// Host says what the appliance runs on, for reports: "2 × Intel Xeon, 23.5 GiB".
@@ -232,6 +235,11 @@ func (e *Engine) done(ctx context.Context, run inventory.Run) error {
 		ended, now := run, time.Now() // as it will be stored: what is written now says so
 		ended.State, ended.Ended = inventory.RunDone, &now
 		if err := e.Done(ctx, rack, ended); err != nil {
+			return err
+		}
+	}
+	if run.Kind == inventory.RunReinstall {
+		if err := e.Keep.Remove(run.ID); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"sandai/installer"
 	"sandai/installer/guide"
 	"sandai/installer/guide/kind"
+	"sandai/installer/keep"
 	"sandai/installer/pki"
 	"sandai/inventory"
 	"sandai/inventory/db"
@@ -108,15 +109,16 @@ func doneIn(evs []inventory.Event) map[string]int {
 
 // world is a rack whose nodes are goroutines that speak the engine's own calls.
 type world struct {
-	t     *testing.T
-	store *db.Store
-	ca    *pki.CA
-	rack  inventory.Rack
-	guide installer.Guide
-	waits time.Duration // how long a node's agent waits for work
-	old   bool          // the agents are of a version that cannot only look
-	cloud installer.Cloud
-	done  func(context.Context, inventory.Rack, inventory.Run) error
+	t       *testing.T
+	store   *db.Store
+	keepDir string // what nodes that are reinstalled leave with the appliance
+	ca      *pki.CA
+	rack    inventory.Rack
+	guide   installer.Guide
+	waits   time.Duration // how long a node's agent waits for work
+	old     bool          // the agents are of a version that cannot only look
+	cloud   installer.Cloud
+	done    func(context.Context, inventory.Rack, inventory.Run) error
 
 	mu   sync.Mutex
 	kept installer.Store // what the next engine gets; store, if nothing else is said
@@ -163,7 +165,7 @@ func newWorld(t *testing.T) *world {
 	if r, err = s.Rack(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, store: s, kept: s, ca: ca, rack: r, guide: shortGuide{}, cloud: sunny{}, waits: 50 * time.Millisecond, fails: map[string]int{}, drift: map[string]bool{}, gone: map[string]bool{}, on: map[string]bool{}}
+	return &world{t: t, store: s, kept: s, keepDir: filepath.Join(dir, "kept"), ca: ca, rack: r, guide: shortGuide{}, cloud: sunny{}, waits: 50 * time.Millisecond, fails: map[string]int{}, drift: map[string]bool{}, gone: map[string]bool{}, on: map[string]bool{}}
 }
 
 // unfinished lists the steps that are not done, for a failure's message.
@@ -190,7 +192,7 @@ func (w *world) engine() *installer.Engine {
 func (w *world) start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	e := installer.New(installer.Config{
-		Store: w.kept, Guide: w.guide, Images: noImages{}, Signer: w.ca, Log: slog.New(slog.DiscardHandler),
+		Store: w.kept, Guide: w.guide, Images: noImages{}, Signer: w.ca, Keep: keep.Files{Dir: w.keepDir}, Log: slog.New(slog.DiscardHandler),
 		BMCs:      func(c bmc.Config) (bmc.Controller, error) { return &machine{w: w, port: c.Port, life: ctx}, nil },
 		Cloud:     func(inventory.Rack, string) installer.Cloud { return w.cloud },
 		ImagesURL: func(inventory.Rack) string { return "http://10.77.0.1:8069" },

@@ -75,10 +75,10 @@ func (e *Engine) reinstall(ctx context.Context, name, node string) (r reinstalla
 	switch {
 	case n.Role == "":
 		return r, inventory.Errorf(inventory.Conflict, "%s has no role: give it one first (appliance node role %s)", node, node)
-	case n.Role == inventory.Controller && rack.Release != inventory.ReleaseDebian:
-		return r, inventory.Errorf(inventory.Conflict, "%s is the controller: its databases would be lost, and this version cannot yet take them over to the new system; only the whole rack can be installed again (appliance rack install %s --erase %s)", node, rack.Name, rack.Name)
 	}
-	if last.State != inventory.RunDone && n.State != inventory.Failed {
+	// What a controller left with the appliance belongs to its run: another one
+	// would save what is left of a cloud that was not brought back yet.
+	if last.State != inventory.RunDone && (n.State != inventory.Failed || n.Role == inventory.Controller) {
 		return r, inventory.Errorf(inventory.Conflict, "run %d (%s) of rack %s is %s: go on with that first (appliance rack install %s)", last.ID, last.Kind, rack.Name, last.State, rack.Name)
 	}
 	r.rack = rack
@@ -143,6 +143,11 @@ func reinstallSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step,
 		}
 		return own[s.Key]
 	})
+	if n.Role == inventory.Controller && rack.Release != inventory.ReleaseDebian {
+		if steps, err = withSave(rack, n, steps); err != nil {
+			return nil, err
+		}
+	}
 	if h.Hypervisor != "" {
 		if steps, err = withDrain(rack, n, steps, waits, h, now); err != nil {
 			return nil, err

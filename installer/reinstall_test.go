@@ -170,8 +170,9 @@ func TestReinstallFails(t *testing.T) {
 	tr.allActive(3)
 }
 
-// TestReinstallRefused: a controller's databases would be lost, and a cloud that
-// does not say what runs on a node leaves nothing to confirm.
+// TestReinstallRefused: a controller whose databases nobody could bring back is not
+// reinstalled, and a cloud that does not say what runs on a node leaves nothing to
+// confirm.
 func TestReinstallRefused(t *testing.T) {
 	tr := newTrial(t, 0)
 	tr.cloud = &hosting{err: errors.New("connection refused")}
@@ -180,8 +181,9 @@ func TestReinstallRefused(t *testing.T) {
 	_, err := tr.engine().ReinstallPreview(tr.ctx, "demo", "compute-1")
 	tr.refused(err, inventory.Conflict, "(install)")
 	tr.ends(inventory.RunDone)
-	_, err = tr.engine().ReinstallPreview(tr.ctx, "demo", "controller-1")
-	tr.refused(err, inventory.Conflict, "its databases would be lost")
+	if _, err = tr.engine().ReinstallPreview(tr.ctx, "demo", "controller-1"); err == nil || !strings.Contains(err.Error(), "after which databases can be brought back") {
+		t.Errorf("a controller whose guide has no database: %v", err)
+	}
 	_, err = tr.engine().ReinstallPreview(tr.ctx, "demo", "compute-1")
 	tr.refused(err, inventory.Unavailable, "does not say which servers run on compute-1")
 }

@@ -14,6 +14,18 @@ const (
 	StageInstalled Stage = "installed"
 )
 
+// What a controller hands to the appliance while it is reinstalled.
+const (
+	SavedDatabases = "databases" // a dump in SQL of the cloud's databases
+	SavedFiles     = "files"     // a tar of what else the cloud needs, paths from /
+)
+
+// SavedBytes is the HTTP trailer that says how long an item is, which ends only with it.
+const SavedBytes = "Saved-Bytes"
+
+// RestoredMark is where a new system notes that it has both back.
+const RestoredMark = "/var/lib/sandai/restored"
+
 // EnrollRequest proves the boot nonce and asks for a client certificate.
 type EnrollRequest struct {
 	Node  string `json:"node"`

@@ -100,6 +100,10 @@ func (in *PreviewInput) serverWarnings() []Warning {
 		}
 		out = append(out, Warning{Code: "traffic", Node: in.Only, Text: text})
 	}
+	if isOnly := func(n Node) bool { return n.Name == in.Only }; in.Rack.Release != ReleaseDebian && slices.ContainsFunc(in.Rack.ByRole(Controller), isOnly) {
+		out = append(out, Warning{Code: "apis", Node: in.Only, Text: "the cloud's APIs and dashboard do not answer until " + in.Only + " is back; servers go on running, but for their volumes, which cannot be reached meanwhile"},
+			Warning{Code: "saved", Node: in.Only, Text: "databases and images are kept on the appliance meanwhile, encrypted; anything else that somebody put on the system disk of " + in.Only + " is lost"})
+	}
 	for _, s := range in.Servers {
 		if s.Fate != ServerKept {
 			out = append(out, Warning{Code: "server", Node: in.Only, Stops: s.Fate == ServerBlocks, Text: fmt.Sprintf("server %s (%s): %s", s.Name, s.ID, s.Reason)})

@@ -3,7 +3,9 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
@@ -18,6 +20,10 @@ type Agents interface {
 	Poll(ctx context.Context, node string, req inventory.PollRequest) (inventory.PollReply, error)
 	Report(ctx context.Context, node string, r inventory.StepReport) error
 	Answer(ctx context.Context, node string, a inventory.CallAnswer) error
+	// Save keeps what a node hands over before it is reinstalled, Saved gives it
+	// back, NotFound where there is none. Unauthorised at any other time.
+	Save(ctx context.Context, node, item string, r io.Reader) error
+	Saved(ctx context.Context, node, item string) (io.ReadCloser, error)
 }
 
 // maxReport bounds a report in bytes: two outputs of 16 KiB, escaped, and the
@@ -57,6 +63,37 @@ func NewAgent(a Agents) http.Handler {
 			})
 		}
 	})
+	r.PUT("/agent/v1/saved/:item", func(c *gin.Context) {
+		if node, ok := nodeOf(c); ok {
+			if err := a.Save(c.Request.Context(), node, c.Param("item"), c.Request.Body); err != nil {
+				fail(c, err)
+				return
+			}
+			c.JSON(http.StatusOK, struct{}{})
+		}
+	})
+	saved := func(c *gin.Context) {
+		node, ok := nodeOf(c)
+		if !ok {
+			return
+		}
+		body, err := a.Saved(c.Request.Context(), node, c.Param("item"))
+		if err != nil {
+			fail(c, err)
+			return
+		}
+		defer body.Close()
+		c.Header("Content-Type", "application/octet-stream")
+		c.Header("Trailer", inventory.SavedBytes)
+		if c.Status(http.StatusOK); c.Request.Method == http.MethodHead {
+			return
+		}
+		if n, err := io.Copy(c.Writer, body); err == nil {
+			c.Header(inventory.SavedBytes, strconv.FormatInt(n, 10)) // without it, what came is not all
+		}
+	}
+	r.GET("/agent/v1/saved/:item", saved)
+	r.HEAD("/agent/v1/saved/:item", saved)
 	return r
 }
 

@@ -5,10 +5,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"sandai/inventory"
@@ -33,6 +36,55 @@ func (a agents) Answer(_ context.Context, node string, r inventory.CallAnswer) e
 		return inventory.Errorf(inventory.Invalid, "%s answers nothing", node)
 	}
 	return a.err
+}
+
+func (a agents) Save(_ context.Context, node, item string, r io.Reader) error {
+	b, err := io.ReadAll(r)
+	if a.err == nil && err == nil && string(b) != node+"'s "+item {
+		err = inventory.Errorf(inventory.Invalid, "%q came", b)
+	}
+	return errors.Join(a.err, err)
+}
+
+func (a agents) Saved(_ context.Context, node, item string) (io.ReadCloser, error) {
+	if item == "half" {
+		return io.NopCloser(io.MultiReader(strings.NewReader("ha"), iotest.ErrReader(io.ErrUnexpectedEOF))), a.err
+	}
+	return io.NopCloser(strings.NewReader(node + "'s " + item)), a.err
+}
+
+// TestAgentSaved: what a node left comes back with its length; what breaks off on
+// the way comes without.
+func TestAgentSaved(t *testing.T) {
+	cert := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Subject: pkix.Name{CommonName: "controller-1"}}}}
+	none := inventory.Errorf(inventory.NotFound, "nothing was saved")
+	for name, tt := range map[string]struct {
+		method, item, body string
+		tls                *tls.ConnectionState
+		err                error
+		status             int
+		holds, length      string
+	}{
+		"save":              {"PUT", "databases", "controller-1's databases", cert, nil, 200, "{}", ""},
+		"save without cert": {"PUT", "databases", "x", nil, nil, 401, "client certificate", ""},
+		"save refused":      {"PUT", "databases", "x", cert, none, 404, "nothing was saved", ""},
+		"saved":             {"GET", "files", "", cert, nil, 200, "controller-1's files", "20"},
+		"not saved":         {"GET", "files", "", cert, none, 404, "nothing was saved", ""},
+		"broken off":        {"GET", "half", "", cert, nil, 200, "ha", ""},
+		"is it there":       {"HEAD", "files", "", cert, nil, 200, "", ""},
+		"it is not there":   {"HEAD", "files", "", cert, none, 404, "", ""},
+		"no certificate":    {"GET", "files", "", nil, nil, 401, "client certificate", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(tt.method, "/agent/v1/saved/"+tt.item, strings.NewReader(tt.body))
+			r.TLS = tt.tls
+			w := httptest.NewRecorder()
+			web.NewAgent(agents{tt.err}).ServeHTTP(w, r)
+			if got := w.Result().Trailer.Get(inventory.SavedBytes); w.Code != tt.status || !strings.Contains(w.Body.String(), tt.holds) || got != tt.length {
+				t.Errorf("got %d %s, length %q; want %d with %s, %q", w.Code, w.Body, got, tt.status, tt.holds, tt.length)
+			}
+		})
+	}
 }
 
 func TestAgent(t *testing.T) {

@@ -20,8 +20,9 @@ kept, what becomes of the servers on a compute node, and the hash that confirms 
 
 With --confirm and --preview the node is installed anew. A compute node is taken out of the cloud first and its servers
 are stopped; it comes back under its name, as the same hypervisor, and its servers run again: those that boot from a
-volume as they were, the others made anew from their image under their ID and with their addresses. Then the cloud
-proves itself. It is refused if a disk or a server has changed since it was shown. A run that failed goes on with
+volume as they were, the others made anew from their image under their ID and with their addresses. A controller hands its
+databases and images to the appliance first and gets them back; servers run on meanwhile, the cloud's APIs do not answer.
+Then the cloud proves itself. It is refused if a disk or a server has changed since it was shown. A run that failed goes on with
 rack install.`,
 		Example: `  appliance node reinstall compute-1
   appliance node reinstall compute-1 --confirm compute-1 --preview HASH --follow`,

@@ -22,6 +22,7 @@ import (
 	"sandai/images"
 	"sandai/installer"
 	"sandai/installer/guide"
+	"sandai/installer/keep"
 	"sandai/installer/pki"
 	"sandai/inventory"
 	"sandai/inventory/db"
@@ -141,7 +142,7 @@ func (a *appliance) wire(ctx context.Context, o serveOptions) (err error) {
 	handout := installer.Handout{Dir: o.state}
 	a.engine = installer.New(installer.Config{
 		Store: a.store, Guide: g, Images: a.images, BMCs: a.newBMC, Cloud: a.cloudOf,
-		Signer: a.ca, Host: hostName(ctx), Patience: o.patience, Log: a.log.With("component", "engine"),
+		Signer: a.ca, Keep: keep.Files{Dir: filepath.Join(o.state, "kept")}, Host: hostName(ctx), Patience: o.patience, Log: a.log.With("component", "engine"),
 		ImagesURL: func(r inventory.Rack) string { return fmt.Sprintf("http://%s:%d", addressOf(r), httpPort) },
 		CloudInfo: handout.Info,
 		Done: func(ctx context.Context, r inventory.Rack, run inventory.Run) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -175,6 +176,14 @@ func (a agents) Report(ctx context.Context, node string, r inventory.StepReport)
 
 func (a agents) Answer(ctx context.Context, node string, r inventory.CallAnswer) error {
 	return a.e.TakeAnswer(ctx, a.rack, node, r)
+}
+
+func (a agents) Save(ctx context.Context, node, item string, r io.Reader) error {
+	return a.e.Save(ctx, a.rack, node, item, r)
+}
+
+func (a agents) Saved(ctx context.Context, node, item string) (io.ReadCloser, error) {
+	return a.e.Saved(ctx, a.rack, node, item)
 }
 
 // keptCloud is the client of a rack's cloud, and the nodes that it was made for.

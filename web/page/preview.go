@@ -130,6 +130,8 @@ var warningTitles = map[string]Text{
 	"newcomer":        {"No role: left alone", "ロールなし：何もしません"},
 	"hands-off":       {"Hands off", "操作禁止"},
 	"server":          {"Servers on the node", "ノード上のサーバー"},
+	"apis":            {"What does not answer meanwhile", "その間に応答しないもの"},
+	"saved":           {"What is kept meanwhile", "その間に保管するもの"},
 	"traffic":         {"What stops meanwhile", "その間に止まるもの"},
 }
 
