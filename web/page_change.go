@@ -1,14 +1,20 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"sandai/inventory"
 	"sandai/web/page"
 )
+
+// hostedAge is how old the answer may get what a cloud runs on a node, while
+// somebody looks. What is confirmed is compared with what is so by then anyway.
+const hostedAge = time.Minute
 
 func (s *server) changePages(r *gin.Engine) {
 	r.POST("/racks/:rack/check", func(c *gin.Context) {
@@ -44,13 +50,12 @@ func (s *server) reinstallPage(c *gin.Context, status int, d page.ReinstallData,
 	f, err := s.frame(c, "rack", name, page.Text{EN: "Reinstall " + node, JA: node + " の再インストール"})
 	f.Problem = problem
 	f.URL = rackPath(name) + "/nodes/" + url.PathEscape(node) + "/reinstall"
-	if err == nil {
+	switch {
+	case err != nil:
+	case c.Request.Method == http.MethodGet:
+		err = s.lookReinstall(c.Request.Context(), name, node, &d)
+	default: // what was confirmed did not hold: only what holds now helps
 		d.Preview, err = s.Control.ReinstallPreview(c.Request.Context(), name, node)
-		// A run that begins is no error of who just looks: the page says so, and is
-		// drawn anew when it has ended.
-		if inventory.CodeOf(err) == inventory.Conflict && c.Request.Method == http.MethodGet {
-			d.Why, err = err.Error(), nil
-		}
 	}
 	if err != nil {
 		s.problem(c, f, err)
@@ -58,6 +63,27 @@ func (s *server) reinstallPage(c *gin.Context, status int, d page.ReinstallData,
 	}
 	d.Rack, d.Node = name, node
 	s.show(c, status, "reinstall", f, page.Reinstall(d))
+}
+
+// lookReinstall fills in what a reinstall would do as far as it is known: a cloud
+// may take a minute to say what runs on a node.
+func (s *server) lookReinstall(ctx context.Context, name, node string, d *page.ReinstallData) error {
+	patience, cancel := context.WithTimeout(ctx, lookWait)
+	defer cancel()
+	key := "reinstall/" + name + "/" + node
+	a := lookAt(s.looks, patience, key, hostedAge, func(ctx context.Context) (inventory.Preview, error) { return s.Control.ReinstallPreview(ctx, name, node) })
+	d.Preview, d.Asked = a.Value, page.AskedOf(a, time.Now())
+	switch {
+	case a.Code == inventory.Conflict:
+		// A run that begins is no error of who just looks: the page says so, and is
+		// drawn anew when it has ended.
+		d.Why = a.Err
+		s.looks.forget(key)
+	case a.Err != "":
+		s.looks.forget(key)
+		return inventory.Errorf(a.Code, "%s", a.Err)
+	}
+	return nil
 }
 
 // reinstallAction starts what was shown, if it still holds and the node's name was

@@ -1,11 +1,13 @@
 package web
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"testing"
 
 	"sandai/inventory"
+	"sandai/web/webtest"
 )
 
 // TestReinstallPage: nothing starts without the node's name and the hash of what
@@ -39,6 +41,39 @@ func TestReinstallPage(t *testing.T) {
 	}
 	if w := browse(pagesFor(m, inventory.Operator), "GET", "/racks/demo/nodes/nobody/reinstall", nil); w.Code != 404 {
 		t.Errorf("the reinstall of nobody: %d", w.Code)
+	}
+}
+
+// slowControl does not say what a reinstall would do until it may.
+type slowControl struct {
+	*webtest.Memory
+	may chan struct{}
+}
+
+func (s slowControl) ReinstallPreview(ctx context.Context, rack, node string) (inventory.Preview, error) {
+	<-s.may
+	return s.Memory.ReinstallPreview(ctx, rack, node)
+}
+
+// TestReinstallPageWaits: a cloud that takes its time is no reason for an empty
+// window: the page says what it waits for, and is whole when the answer is there.
+func TestReinstallPageWaits(t *testing.T) {
+	m := provedRack()
+	slow := slowControl{m, make(chan struct{})}
+	h := m.As(inventory.Operator, NewAPI(Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Cloud: m, Calls: m, Sensors: m, Control: slow, Images: m, Interfaces: m, Wires: m}))
+	const path = "/racks/demo/nodes/compute-1/reinstall"
+	if w := browse(h, "GET", path, nil); w.Code != 200 || !strings.Contains(w.Body.String(), "The cloud is asked what runs on it") || strings.Contains(w.Body.String(), "confirm-form") {
+		t.Errorf("while it is asked: %d\n%.3000s", w.Code, w.Body)
+	}
+	close(slow.may)
+	for { // the answer rings the page's bell; here the page is asked for again
+		w := browse(h, "GET", path, nil)
+		if strings.Contains(w.Body.String(), "confirm-form") && strings.Contains(w.Body.String(), "made anew from its image") {
+			return
+		}
+		if t.Context().Err() != nil || w.Code != 200 {
+			t.Fatalf("afterwards: %d\n%.3000s", w.Code, w.Body)
+		}
 	}
 }
 

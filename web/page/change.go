@@ -17,6 +17,7 @@ func checkText(r inventory.Run) Text {
 // ReinstallData is what the page of a node's reinstall is drawn from.
 type ReinstallData struct {
 	Preview inventory.Preview
+	Asked   Asked // how old Preview is, and whether it is being asked for
 	Rack    string
 	Node    string
 	Why     string // the node cannot be reinstalled now, "" where it can
