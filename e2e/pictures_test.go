@@ -138,6 +138,9 @@ func pagesOf(t *testing.T, b *browser, rack inventory.Rack) []pictured {
 		out = append(out, pictured{"role", url + "/nodes/" + rack.Nodes[n-1].Name + "/role"})
 	}
 	for _, n := range rack.Nodes {
+		if n.Role == inventory.Compute && n.State == inventory.Active {
+			out = append(out, pictured{"release", url + "/nodes/" + n.Name + "/release"})
+		}
 		if n.Role == inventory.NetworkRole && n.State == inventory.Active {
 			out = append(out, pictured{"reinstall", url + "/nodes/" + n.Name + "/reinstall"})
 		}

@@ -226,6 +226,13 @@ func (e *Engine) done(ctx context.Context, run inventory.Run) error {
 		}
 	}
 	reason := ""
+	if run.Kind == inventory.RunRelease {
+		p, err := e.planOf(rack)
+		if err != nil {
+			return err
+		}
+		run.PlanHash = p.Hash // the rack is as its plan without the node says
+	}
 	if run.Kind == inventory.RunCheck {
 		if reason, err = e.checked(ctx, run); err != nil {
 			return err
@@ -278,7 +285,7 @@ func (e *Engine) endRun(ctx context.Context, run inventory.Run, st inventory.Run
 		if r.State != inventory.RunActive || st == inventory.RunStopped && r.StopAt == nil {
 			return errMeanwhile
 		}
-		r.State, r.Reason, r.Ended = st, reason, &now
+		r.State, r.Reason, r.Ended, r.PlanHash = st, reason, &now, run.PlanHash
 		return nil
 	}, inventory.Event{Time: now, Type: inventory.EventRun, RunID: &run.ID, Text: text})
 	if errors.Is(err, errMeanwhile) {

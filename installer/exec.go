@@ -50,12 +50,18 @@ func (e *Engine) carryOut(ctx context.Context, run inventory.Run, s inventory.St
 	log := e.log.With("run", run.ID, "step", s.Key)
 	now := time.Now()
 	s2, err := e.store.UpdateStep(ctx, run.ID, s.Key, func(s *inventory.Step) error {
+		if s.State != inventory.StepReady && s.State != inventory.StepRunning {
+			return errMeanwhile // it ended after the pass that launches this had looked
+		}
 		s.State = inventory.StepRunning
 		if s.StartedAt == nil || s.ReadyAt != nil && s.StartedAt.Before(*s.ReadyAt) {
 			s.StartedAt = &now
 		}
 		return nil
 	}, stepEvent(run, s, "running", ""))
+	if errors.Is(err, errMeanwhile) {
+		return
+	}
 	if err != nil {
 		log.Error("the step cannot be marked as running; it is tried again", "err", err)
 		return
@@ -129,6 +135,8 @@ func (e *Engine) do(ctx context.Context, run inventory.Run, s inventory.Step) (o
 		return e.power(ctx, run, s)
 	case phaseOff:
 		return e.off(ctx, run, s)
+	case kindForget:
+		return e.forget(ctx, run, s)
 	case "api":
 		return e.api(ctx, run, s)
 	default:

@@ -63,14 +63,18 @@ func (e *Engine) arm(ctx context.Context, run inventory.Run, node string) (inven
 			return nil
 		})
 	}
-	if err := e.store.PutSecret(ctx, run.RackID, nonceSecret(node), rand.Text()); err != nil {
-		return inventory.Node{}, err
+	state := inventory.Releasing
+	if run.Kind != inventory.RunRelease {
+		state = inventory.Deploying
+		if err := e.store.PutSecret(ctx, run.RackID, nonceSecret(node), rand.Text()); err != nil {
+			return inventory.Node{}, err
+		}
 	}
 	return e.store.UpdateNode(ctx, run.RackID, node, func(n *inventory.Node) error {
 		n.BootNonce, n.NonceSpends = rand.Text(), 0
-		setState(n, inventory.Deploying, "")
+		setState(n, state, "")
 		return nil
-	}, inventory.Event{Time: time.Now(), Type: inventory.EventNodeState, RunID: &run.ID, Node: node, Text: node + " is deploying"})
+	}, inventory.Event{Time: time.Now(), Type: inventory.EventNodeState, RunID: &run.ID, Node: node, Text: node + " is " + string(state)})
 }
 
 func notVisiting(n inventory.Node) error {

@@ -54,15 +54,15 @@ func (e *Engine) Reinstall(ctx context.Context, rack, node string, req inventory
 	return e.begin(ctx, r.rack, inventory.Run{Kind: inventory.RunReinstall, Nodes: []string{node}, PlanHash: r.planHash, Erase: true}, r.steps)
 }
 
-// reinstallation is what is decided about the reinstall of a node.
-type reinstallation struct {
+// change is what is decided about the reinstall or the release of a node.
+type change struct {
 	rack     inventory.Rack
 	planHash string
 	steps    []inventory.Step
 	preview  inventory.Preview
 }
 
-func (e *Engine) reinstall(ctx context.Context, name, node string) (r reinstallation, err error) {
+func (e *Engine) reinstall(ctx context.Context, name, node string) (r change, err error) {
 	rack, p, last, err := e.installed(ctx, name)
 	if err != nil {
 		return r, err
@@ -87,14 +87,8 @@ func (e *Engine) reinstall(ctx context.Context, name, node string) (r reinstalla
 	}
 	var h inventory.Hosted
 	if n.Role == inventory.Compute && rack.Release != inventory.ReleaseDebian {
-		password, err := e.secret(ctx, rack.ID, AdminSecret)
-		if err != nil {
+		if h, err = e.hosted(ctx, rack, node); err != nil {
 			return r, err
-		}
-		asking, cancel := context.WithTimeout(ctx, statusLimit)
-		defer cancel()
-		if h, err = e.Cloud(rack, password).Hosted(asking, node); err != nil {
-			return r, inventory.Errorf(inventory.Unavailable, "the cloud does not say which servers run on %s, so that nobody could decide about them: %w", node, err)
 		}
 	}
 	if r.steps, err = reinstallSteps(rack, n, p.Steps, h, time.Now().UTC()); err != nil {
@@ -107,6 +101,21 @@ func (e *Engine) reinstall(ctx context.Context, name, node string) (r reinstalla
 	}
 	r.preview = inventory.MakePreview(in)
 	return r, nil
+}
+
+// hosted asks a rack's cloud what it runs on a node.
+func (e *Engine) hosted(ctx context.Context, rack inventory.Rack, node string) (inventory.Hosted, error) {
+	password, err := e.secret(ctx, rack.ID, AdminSecret)
+	if err != nil {
+		return inventory.Hosted{}, err
+	}
+	asking, cancel := context.WithTimeout(ctx, statusLimit)
+	defer cancel()
+	h, err := e.Cloud(rack, password).Hosted(asking, node)
+	if err != nil {
+		return h, inventory.Errorf(inventory.Unavailable, "the cloud does not say which servers run on %s, so that nobody could decide about them: %w", node, err)
+	}
+	return h, nil
 }
 
 // doneWith is the hash of the plan that the rack was last brought to. The other

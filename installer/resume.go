@@ -115,7 +115,8 @@ func (e *Engine) activate(ctx context.Context, run inventory.Run, steps []invent
 // unfail gives failed nodes the state that fits how far they came.
 func (e *Engine) unfail(ctx context.Context, run inventory.Run, steps []inventory.Step) error {
 	for _, s := range steps {
-		if s.Chapter != phaseBoot {
+		releases := run.Kind == inventory.RunRelease && s.Chapter == phaseOff
+		if s.Chapter != phaseBoot && !releases {
 			continue
 		}
 		_, err := e.store.UpdateNode(ctx, run.RackID, s.Node, func(n *inventory.Node) error {
@@ -123,7 +124,9 @@ func (e *Engine) unfail(ctx context.Context, run inventory.Run, steps []inventor
 				return nil
 			}
 			st := inventory.Deploying
-			if s.State == inventory.StepDone {
+			if releases {
+				st = inventory.Releasing
+			} else if s.State == inventory.StepDone {
 				st = inventory.Configuring
 			}
 			setState(n, st, "")

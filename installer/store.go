@@ -32,6 +32,8 @@ type nodeStore interface {
 	Node(ctx context.Context, rackID uint, name string) (inventory.Node, error)
 	NodeByMAC(ctx context.Context, mac string) (inventory.Node, error)
 	UpdateNode(ctx context.Context, rackID uint, name string, fn func(*inventory.Node) error, ev ...inventory.Event) (inventory.Node, error)
+	// RemoveNode forgets a node with all that is its own; NotFound where there is none.
+	RemoveNode(ctx context.Context, rackID uint, name string, ev ...inventory.Event) error
 	Discover(ctx context.Context, rackID uint, m inventory.Machine, nonce string, now time.Time) (inventory.Node, bool, error)
 	AppendEvent(ctx context.Context, e inventory.Event) (inventory.Event, error)
 	NodeEvents(ctx context.Context, node string, types []inventory.EventType, since time.Time) ([]inventory.Event, error)

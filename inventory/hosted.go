@@ -13,8 +13,9 @@ type Hosted struct {
 type HostedServer struct {
 	ID      string     `json:"id"`
 	Name    string     `json:"name"`
-	Project string     `json:"project"` // its UUID
-	Status  string     `json:"status"`  // Nova's: "ACTIVE", "SHUTOFF", …
+	Project string     `json:"project"`         // its UUID
+	Status  string     `json:"status"`          // Nova's: "ACTIVE", "SHUTOFF", …
+	Proof   bool       `json:"proof,omitempty"` // the proof made it, and makes another at its next turn
 	Image   string     `json:"image,omitempty"`
 	Fate    ServerFate `json:"fate"`
 	Reason  string     `json:"reason"` // why it has this fate
@@ -29,8 +30,19 @@ const (
 	ServerRestarted ServerFate = "restarted" // it boots from a volume: stopped, and started again afterwards
 	ServerRebuilt   ServerFate = "rebuilt"   // its disk is lost; it is made anew from its image, with its ID and its addresses
 	ServerLost      ServerFate = "lost"      // its disk is lost and nothing can make it anew
+	ServerRemoved   ServerFate = "removed"   // it is the proof's, which makes another
 	ServerBlocks    ServerFate = "blocks"    // its state can be neither kept nor made anew: a person decides first
 )
+
+// Leaves fills in what becomes of a server whose node is released. It is pure.
+func Leaves(s HostedServer) HostedServer {
+	if s.Proof {
+		s.Fate, s.Reason = ServerRemoved, "it is of the cloud's proof, which makes another where it finds a compute node"
+	} else {
+		s.Fate, s.Reason = ServerBlocks, "nothing would take it over: have its owner delete it, or move it to another compute node (openstack server migrate)"
+	}
+	return s
+}
 
 // FateOf fills in a server's fate. It is pure. imageThere: the image that it was
 // made from is still in Glance.

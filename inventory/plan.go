@@ -45,6 +45,21 @@ type ReinstallRequest struct {
 	Confirm     string `json:"confirm"`
 }
 
+// ReleaseOptions say how a node is released.
+type ReleaseOptions struct {
+	Remove bool `json:"remove,omitempty"` // forget the node: nothing of it stays in the inventory
+	Full   bool `json:"full,omitempty"`   // overwrite the whole disk, not only what makes its contents known
+	Dead   bool `json:"dead,omitempty"`   // the machine does not start any more: nothing is wiped
+}
+
+// ReleaseRequest asks for one node to be taken out of the rack. PreviewHash
+// confirms what was shown of its disks and its servers; Confirm is the node's name.
+type ReleaseRequest struct {
+	ReleaseOptions
+	PreviewHash string `json:"preview_hash"`
+	Confirm     string `json:"confirm"`
+}
+
 // Report is how a rack's latest install went, and what its latest proof found.
 type Report struct {
 	Rack         string        `json:"rack"`

@@ -19,9 +19,11 @@ type PreviewInput struct {
 	// since, the newest run's first: what they wrote is on the disks though nobody
 	// has looked since. Nil before the first.
 	Last []Step
-	// Only names the node that is to be reinstalled: the preview is of it alone, and
-	// its data disk is left as it is. "" is an install of the whole rack.
-	Only    string
+	// Only names the node that is to be reinstalled or released: the preview is of it
+	// alone, and its data disk is left as it is. "" is an install of the whole rack.
+	Only string
+	// Release says how Only is released, nil where it is reinstalled.
+	Release *ReleaseOptions
 	Servers []HostedServer // on that node
 	// ImageSize is the size in bytes of a node's image when written; 0 if unknown.
 	ImageSize func(Node) int64
@@ -34,6 +36,9 @@ func MakePreview(in PreviewInput) Preview {
 	fmt.Fprintln(h, in.PlanHash)
 	if in.Only != "" {
 		fmt.Fprintf(h, "reinstall %q\n", in.Only)
+	}
+	if in.Release != nil {
+		fmt.Fprintf(h, "release %+v\n", *in.Release)
 	}
 	for _, n := range in.Rack.Nodes {
 		if in.Only != "" && n.Name != in.Only {
@@ -127,6 +132,14 @@ func (in *PreviewInput) disks(n Node) []PreviewDisk {
 	}
 	system := PreviewDisk{DiskInfo: DiskInfo{Serial: n.SystemDisk}, Fate: Erased, Use: "system", Reason: fmt.Sprintf("the system of %s is written to it", article(n.Role))}
 	volumes := PreviewDisk{DiskInfo: DiskInfo{Serial: in.Rack.Volumes(n)}, Fate: Erased, Use: "volumes", Reason: "it becomes the volume group of the cloud's volumes"}
+	switch {
+	case in.Release != nil && in.Release.Dead:
+		system.Fate, system.Reason = Kept, "nothing is sent to a machine that is dead; what is on its disks stays there"
+	case in.Release != nil && in.Release.Full:
+		system.Reason = "it is overwritten from its first block to its last"
+	case in.Release != nil:
+		system.Reason = "its partition table and what marks its contents are erased"
+	}
 	if in.Only != "" {
 		volumes.Fate, volumes.Reason = Kept, "it holds the cloud's volumes, which a reinstall leaves alone"
 	}

@@ -20,7 +20,7 @@ func (in *PreviewInput) warnings(n Node, disks []PreviewDisk) []Warning {
 		warn("newcomer", false, "has no role and is left alone")
 		return out
 	}
-	if n.BMC == nil {
+	if n.BMC == nil && (in.Release == nil || !in.Release.Dead) {
 		warn("no-bmc", true, "has no BMC in the inventory, so it cannot be powered on: give it one")
 	}
 	if n.HandsOff != nil {
@@ -34,6 +34,9 @@ func (in *PreviewInput) warnings(n Node, disks []PreviewDisk) []Warning {
 	}
 	if n.Hardware == nil {
 		return out
+	}
+	if in.Release != nil {
+		return out // whether it does for its role is no question any more
 	}
 	image := int64(0)
 	if in.ImageSize != nil {

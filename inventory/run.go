@@ -25,6 +25,7 @@ type RunKind string
 const (
 	RunInstall   RunKind = "install"
 	RunReinstall RunKind = "reinstall" // one node of an installed rack is installed anew
+	RunRelease   RunKind = "release"   // one node is taken out of the rack: its disk is wiped, it has no role afterwards or is gone
 	RunApply     RunKind = "apply"     // an installed rack is made as its plan says: what differs is changed, new nodes are installed
 	RunCheck     RunKind = "check"     // an installed rack is compared with its plan; nothing is changed
 	RunInspect   RunKind = "inspect"   // the hardware of some nodes is looked at
@@ -33,7 +34,7 @@ const (
 
 // ChangingKinds are those whose runs decide how the rack is: the newest of them
 // has to be done before the rack is as its plan says. No other writes to a disk.
-var ChangingKinds = []RunKind{RunInstall, RunReinstall, RunApply}
+var ChangingKinds = []RunKind{RunInstall, RunReinstall, RunRelease, RunApply}
 
 // Changes reports whether the kind is one of ChangingKinds.
 func (k RunKind) Changes() bool { return slices.Contains(ChangingKinds, k) }
@@ -48,7 +49,7 @@ type Run struct {
 	RackID   uint       `json:"-"`
 	Rack     string     `json:"rack"`
 	Kind     RunKind    `json:"kind"`
-	Nodes    []string   `gorm:"serializer:json" json:"nodes,omitempty"` // that a reinstall is of; none: the whole rack
+	Nodes    []string   `gorm:"serializer:json" json:"nodes,omitempty"` // that a reinstall or release is of; none: the whole rack
 	PlanHash string     `json:"plan_hash"`                              // SHA-256 of the plan's text
 	Erase    bool       `json:"erase"`                                  // a person confirmed that disks which are not blank may be erased
 	State    RunState   `json:"state"`

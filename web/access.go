@@ -55,6 +55,7 @@ var rules = map[string]rule{
 	"POST /racks/:rack/check":                 {summary: "Compare an installed rack with its plan"},
 	"POST /racks/:rack/apply":                 {summary: "Make an installed rack as its plan is now"},
 	"POST /racks/:rack/nodes/:node/reinstall": {summary: "Install one server anew"},
+	"POST /racks/:rack/nodes/:node/release":   {summary: "Take one server out of the rack"},
 	"POST /racks/:rack/nodes/:node/let-go":    {summary: "End hands off a server"},
 	"POST /racks/:rack/install":               {summary: "Install a rack, as its preview showed it"},
 	"POST /racks/:rack/inspect":               {summary: "Look at the hardware of nodes"},

@@ -65,13 +65,17 @@ type RoleControl interface {
 	SetRole(ctx context.Context, rack, node string, req inventory.RoleRequest) (inventory.Node, error)
 }
 
-// NodeControl holds nodes still, and installs them anew.
+// NodeControl holds nodes still, installs them anew, and takes them out of the rack.
 type NodeControl interface {
 	// ReinstallPreview is what a reinstall of a node would do: its disks, the
 	// servers on it, and the hash that confirms exactly this.
 	ReinstallPreview(ctx context.Context, rack, node string) (inventory.Preview, error)
 	// Reinstall installs one node of an installed rack anew.
 	Reinstall(ctx context.Context, rack, node string, req inventory.ReinstallRequest) (inventory.Run, error)
+	// ReleasePreview is what the release of a node would do, Release takes it out of
+	// the rack.
+	ReleasePreview(ctx context.Context, rack, node string, o inventory.ReleaseOptions) (inventory.Preview, error)
+	Release(ctx context.Context, rack, node string, req inventory.ReleaseRequest) (inventory.Run, error)
 	// HandsOff has nothing sent to a node or its BMC any more, at once, until
 	// LetGo; why may be "". Either changes nothing where it is so already.
 	HandsOff(ctx context.Context, rack, node, why string) (inventory.Node, error)
@@ -95,6 +99,20 @@ type reinstallRequest struct {
 	Name string `path:"name" doc:"the node's name" example:"compute-1"`
 	Rack string `query:"rack" doc:"the rack's name; needed where two racks have a node of that name"`
 	Body inventory.ReinstallRequest
+}
+
+type releaseQuery struct {
+	Name   string `path:"name" doc:"the node's name" example:"compute-1"`
+	Rack   string `query:"rack" doc:"the rack's name; needed where two racks have a node of that name"`
+	Remove bool `query:"remove" doc:"the node is to be gone from the inventory too"`
+	Full   bool `query:"full" doc:"the whole disk is overwritten"`
+	Dead   bool `query:"dead" doc:"the machine does not start any more: nothing is wiped"`
+}
+
+type releaseRequest struct {
+	Name string `path:"name" doc:"the node's name" example:"compute-1"`
+	Rack string `query:"rack" doc:"the rack's name; needed where two racks have a node of that name"`
+	Body inventory.ReleaseRequest
 }
 
 type stopRequest struct {
@@ -173,6 +191,20 @@ func (s *server) controlRoutes(api huma.API) {
 			return nil, err
 		}
 		return reply(s.Control.Reinstall(ctx, rack, in.Name, in.Body))
+	})
+	huma.Register(api, get("node-release-preview", "/nodes/{name}/release", "Show what the release of a node would do: the disk that is wiped, the servers in the way, and the hash that confirms it"), func(ctx context.Context, in *releaseQuery) (*answer[inventory.Preview], error) {
+		rack, err := s.rackOf(ctx, in.Rack, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return reply(s.Control.ReleasePreview(ctx, rack, in.Name, inventory.ReleaseOptions{Remove: in.Remove, Full: in.Full, Dead: in.Dead}))
+	})
+	huma.Register(api, post("node-release", "/nodes/{name}/release", "Take one node out of an installed rack: the cloud forgets it, its system disk is wiped, it is switched off"), func(ctx context.Context, in *releaseRequest) (*answer[inventory.Run], error) {
+		rack, err := s.rackOf(ctx, in.Rack, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return reply(s.Control.Release(ctx, rack, in.Name, in.Body))
 	})
 	huma.Register(api, get("node-fits", "/nodes/{name}/fits", "Say how well a node fits each role"), func(ctx context.Context, in *nodeName) (*answer[[]inventory.Fitness], error) {
 		rack, err := s.rackOf(ctx, in.Rack, in.Name)

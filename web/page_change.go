@@ -26,7 +26,20 @@ func (s *server) changePages(r *gin.Engine) {
 		s.begun(c, run, "", err)
 	})
 	r.GET("/racks/:rack/nodes/:node/reinstall", func(c *gin.Context) { s.reinstallPage(c, http.StatusOK, page.ReinstallData{}, "") })
-	r.POST("/racks/:rack/nodes/:node/reinstall", s.reinstallAction)
+	r.POST("/racks/:rack/nodes/:node/reinstall", func(c *gin.Context) { s.reinstallAction(c, nil) })
+	r.GET("/racks/:rack/nodes/:node/release", func(c *gin.Context) {
+		o := releaseOptions(c.Query)
+		s.reinstallPage(c, http.StatusOK, page.ReinstallData{Release: &o}, "")
+	})
+	r.POST("/racks/:rack/nodes/:node/release", func(c *gin.Context) {
+		o := releaseOptions(c.PostForm)
+		s.reinstallAction(c, &o)
+	})
+}
+
+// releaseOptions reads how a node is to be released from a form's fields.
+func releaseOptions(field func(string) string) inventory.ReleaseOptions {
+	return inventory.ReleaseOptions{Remove: field("after") == "gone", Full: field("wipe") == "full", Dead: field("wipe") == "none"}
 }
 
 // begun leads to a run that was just begun, or draws the cloud's page with the
@@ -43,19 +56,23 @@ func (s *server) begun(c *gin.Context, run inventory.Run, query string, err erro
 	c.Redirect(http.StatusSeeOther, to)
 }
 
-// reinstallPage draws what a reinstall of a node would do; d has what was typed,
-// and what was wrong with it.
+// reinstallPage draws what a reinstall or release of a node would do; d has what was
+// typed, and what was wrong with it.
 func (s *server) reinstallPage(c *gin.Context, status int, d page.ReinstallData, problem string) {
 	name, node := c.Param("rack"), c.Param("node")
-	f, err := s.frame(c, "rack", name, page.Text{EN: "Reinstall " + node, JA: node + " の再インストール"})
+	title, last := page.Text{EN: "Reinstall " + node, JA: node + " の再インストール"}, "reinstall"
+	if d.Release != nil {
+		title, last = page.Text{EN: "Release " + node, JA: node + " の解放"}, "release"
+	}
+	f, err := s.frame(c, "rack", name, title)
 	f.Problem = problem
-	f.URL = rackPath(name) + "/nodes/" + url.PathEscape(node) + "/reinstall"
+	f.URL = rackPath(name) + "/nodes/" + url.PathEscape(node) + "/" + last + string(page.ReleaseQuery(d.Release))
 	switch {
 	case err != nil:
 	case c.Request.Method == http.MethodGet:
 		err = s.lookReinstall(c.Request.Context(), name, node, &d)
 	default: // what was confirmed did not hold: only what holds now helps
-		d.Preview, err = s.Control.ReinstallPreview(c.Request.Context(), name, node)
+		d.Preview, err = s.changePreview(c.Request.Context(), name, node, d.Release)
 	}
 	if err != nil {
 		s.problem(c, f, err)
@@ -65,13 +82,23 @@ func (s *server) reinstallPage(c *gin.Context, status int, d page.ReinstallData,
 	s.show(c, status, "reinstall", f, page.Reinstall(d))
 }
 
-// lookReinstall fills in what a reinstall would do as far as it is known: a cloud
+// changePreview is what a reinstall of a node would do, or its release.
+func (s *server) changePreview(ctx context.Context, rack, node string, release *inventory.ReleaseOptions) (inventory.Preview, error) {
+	if release != nil {
+		return s.Control.ReleasePreview(ctx, rack, node, *release)
+	}
+	return s.Control.ReinstallPreview(ctx, rack, node)
+}
+
+// lookReinstall fills in what a reinstall or release would do as far as it is known: a cloud
 // may take a minute to say what runs on a node.
 func (s *server) lookReinstall(ctx context.Context, name, node string, d *page.ReinstallData) error {
 	patience, cancel := context.WithTimeout(ctx, lookWait)
 	defer cancel()
-	key := "reinstall/" + name + "/" + node
-	a := lookAt(s.looks, patience, key, hostedAge, func(ctx context.Context) (inventory.Preview, error) { return s.Control.ReinstallPreview(ctx, name, node) })
+	key := "reinstall/" + name + "/" + node + string(page.ReleaseQuery(d.Release))
+	a := lookAt(s.looks, patience, key, hostedAge, func(ctx context.Context) (inventory.Preview, error) {
+		return s.changePreview(ctx, name, node, d.Release)
+	})
 	d.Preview, d.Asked = a.Value, page.AskedOf(a, time.Now())
 	switch {
 	case a.Code == inventory.Conflict:
@@ -88,14 +115,20 @@ func (s *server) lookReinstall(ctx context.Context, name, node string, d *page.R
 
 // reinstallAction starts what was shown, if it still holds and the node's name was
 // typed.
-func (s *server) reinstallAction(c *gin.Context) {
+func (s *server) reinstallAction(c *gin.Context, release *inventory.ReleaseOptions) {
 	name, node := c.Param("rack"), c.Param("node")
-	d := page.ReinstallData{Typed: c.PostForm("name"), Shown: c.PostForm("hash")}
+	d := page.ReinstallData{Release: release, Typed: c.PostForm("name"), Shown: c.PostForm("hash")}
 	if d.Wrong = d.Typed != node; d.Wrong {
 		s.reinstallPage(c, http.StatusUnprocessableEntity, d, "")
 		return
 	}
-	run, err := s.Control.Reinstall(c.Request.Context(), name, node, inventory.ReinstallRequest{PreviewHash: d.Shown, Confirm: d.Typed})
+	var run inventory.Run
+	var err error
+	if release != nil {
+		run, err = s.Control.Release(c.Request.Context(), name, node, inventory.ReleaseRequest{ReleaseOptions: *release, PreviewHash: d.Shown, Confirm: d.Typed})
+	} else {
+		run, err = s.Control.Reinstall(c.Request.Context(), name, node, inventory.ReinstallRequest{PreviewHash: d.Shown, Confirm: d.Typed})
+	}
 	if err != nil {
 		s.reinstallPage(c, errorOf(err).status, d, err.Error())
 		return

@@ -44,6 +44,39 @@ func TestReinstallPage(t *testing.T) {
 	}
 }
 
+// TestReleasePage: how a node is released is chosen, shown, and confirmed as shown.
+func TestReleasePage(t *testing.T) {
+	m := provedRack()
+	const path = "/racks/demo/nodes/compute-1/release"
+	full := inventory.ReleaseOptions{Remove: true, Full: true}
+	v, err := m.ReleasePreview(t.Context(), "demo", "compute-1", full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := url.Values{"name": {"compute-1"}, "hash": {v.Hash}, "after": {"gone"}, "wipe": {"full"}}
+	for _, c := range []struct {
+		name, method, path string
+		role               inventory.UserRole
+		form               url.Values
+		status             int
+		holds              string
+	}{
+		{"viewer looks", "GET", path, inventory.Viewer, nil, 200, "wants the role operator"},
+		{"quick", "GET", path, inventory.Operator, nil, 200, "marks its contents are erased"},
+		{"full and gone", "GET", path + "?after=gone&wipe=full", inventory.Operator, nil, 200, `value="` + v.Hash + `"><input type="hidden" name="after" value="gone"><input type="hidden" name="wipe" value="full">`},
+		{"dead", "GET", path + "?wipe=none", inventory.Operator, nil, 200, "nothing is sent to a machine that is dead"},
+		{"viewer asks", "POST", path, inventory.Viewer, right, 403, "wants the role operator"},
+		{"shown was another", "POST", path, inventory.Operator, url.Values{"name": {"compute-1"}, "hash": {v.Hash}}, 409, "no longer as it was shown"},
+		{"another name", "POST", path, inventory.Operator, url.Values{"name": {"demo"}, "hash": {v.Hash}}, 422, `id="wrong"`},
+		{"right", "POST", path, inventory.Operator, right, 303, ""},
+	} {
+		w := browse(pagesFor(m, c.role), c.method, c.path, c.form)
+		if w.Code != c.status || !strings.Contains(w.Body.String(), c.holds) {
+			t.Errorf("%s: %d, want %d with %q:\n%.3000s", c.name, w.Code, c.status, c.holds, w.Body)
+		}
+	}
+}
+
 // slowControl does not say what a reinstall would do until it may.
 type slowControl struct {
 	*webtest.Memory

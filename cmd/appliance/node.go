@@ -15,7 +15,7 @@ import (
 func newNodeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "node",
-		Short: "Show nodes, give them roles, reinstall them, switch their power, open their console",
+		Short: "Show nodes, give them roles, reinstall and release them, switch their power, open their console",
 		Long:  "A node is a server of a rack. Power and console go through its BMC.",
 		Example: `  appliance node list
   appliance node power controller-1 status`,
@@ -23,7 +23,7 @@ func newNodeCommand() *cobra.Command {
 		RunE: help,
 	}
 	c.PersistentFlags().String("rack", "", "the node's rack, where several have a node of that name")
-	c.AddCommand(nodeList(), nodeShow(), nodePower(), nodeConsole(), nodeRole(), nodeHandsOff(), nodeLetGo(), nodeReinstall())
+	c.AddCommand(nodeList(), nodeShow(), nodePower(), nodeConsole(), nodeRole(), nodeHandsOff(), nodeLetGo(), nodeReinstall(), nodeRelease(), nodeRemove())
 	return c
 }
 

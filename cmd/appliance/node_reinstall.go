@@ -10,8 +10,7 @@ import (
 )
 
 func nodeReinstall() *cobra.Command {
-	var confirm, preview string
-	var follow, asJSON bool
+	var asked confirmed
 	c := &cobra.Command{
 		Use:   "reinstall NODE",
 		Short: "Install one node of an installed rack anew; the others stay as they are",
@@ -28,43 +27,62 @@ rack install.`,
   appliance node reinstall compute-1 --confirm compute-1 --preview HASH --follow`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := forOne(follow, asJSON); err != nil {
-				return err
-			}
-			c, out := newClient(cmd), cmd.OutOrStdout()
-			path := nodePath(cmd, args[0], "/reinstall")
-			if confirm == "" {
-				var v inventory.Preview
-				if err := c.get(cmd.Context(), path, &v); err != nil {
-					return err
-				}
-				if asJSON {
-					return printJSON(out, v)
-				}
-				printReinstall(out, args[0], v)
-				return nil
-			}
-			if preview == "" {
-				return &exitError{exitUsage, fmt.Errorf("--confirm wants --preview, the hash of what you saw: appliance node reinstall %s", args[0])}
-			}
-			var run inventory.Run
-			if err := c.post(cmd.Context(), path, inventory.ReinstallRequest{PreviewHash: preview, Confirm: confirm}, &run); err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(out, run)
-			}
-			return afterStart(cmd, c, run.Rack, run, follow)
+			asked.path = nodePath(cmd, args[0], "/reinstall")
+			asked.again = "appliance node reinstall " + args[0]
+			return asked.run(cmd, args[0], inventory.ReinstallRequest{PreviewHash: asked.preview, Confirm: asked.confirm})
 		},
 	}
-	c.Flags().StringVar(&confirm, "confirm", "", "the node's name: erase its system and install it anew")
-	c.Flags().StringVar(&preview, "preview", "", "the hash that was shown: do exactly that")
-	c.Flags().BoolVarP(&follow, "follow", "f", false, "show the progress until the run ends")
-	jsonFlag(c, &asJSON)
+	asked.flags(c, "erase its system and install it anew")
 	return c
 }
 
-func printReinstall(out io.Writer, node string, v inventory.Preview) {
+// confirmed is what is asked of a command that first shows what it would do to a
+// node, and does exactly that when confirmed.
+type confirmed struct {
+	confirm, preview string
+	follow, asJSON   bool
+
+	path  string // of the API: GET shows, POST does
+	again string // the command that shows, without its confirmation
+}
+
+func (n *confirmed) flags(c *cobra.Command, what string) {
+	c.Flags().StringVar(&n.confirm, "confirm", "", "the node's name: "+what)
+	c.Flags().StringVar(&n.preview, "preview", "", "the hash that was shown: do exactly that")
+	c.Flags().BoolVarP(&n.follow, "follow", "f", false, "show the progress until the run ends")
+	jsonFlag(c, &n.asJSON)
+}
+
+func (n *confirmed) run(cmd *cobra.Command, node string, req any) error {
+	if err := forOne(n.follow, n.asJSON); err != nil {
+		return err
+	}
+	c, out := newClient(cmd), cmd.OutOrStdout()
+	if n.confirm == "" {
+		var v inventory.Preview
+		if err := c.get(cmd.Context(), n.path, &v); err != nil {
+			return err
+		}
+		if n.asJSON {
+			return printJSON(out, v)
+		}
+		printChange(out, v, fmt.Sprintf("%s --confirm %s --preview %s --follow", n.again, node, v.Hash))
+		return nil
+	}
+	if n.preview == "" {
+		return &exitError{exitUsage, fmt.Errorf("--confirm wants --preview, the hash of what you saw: %s", n.again)}
+	}
+	var run inventory.Run
+	if err := c.post(cmd.Context(), n.path, req, &run); err != nil {
+		return err
+	}
+	if n.asJSON {
+		return printJSON(out, run)
+	}
+	return afterStart(cmd, c, run.Rack, run, n.follow)
+}
+
+func printChange(out io.Writer, v inventory.Preview, command string) {
 	printFates(out, v)
 	if len(v.Servers) > 0 {
 		fmt.Fprintln(out, "\nServers on it:")
@@ -74,5 +92,5 @@ func printReinstall(out io.Writer, node string, v inventory.Preview) {
 		}
 		printTable(out, rows)
 	}
-	fmt.Fprintf(out, "\n%d steps. To do exactly this: appliance node reinstall %s --confirm %s --preview %s --follow\n", v.Steps, node, node, v.Hash)
+	fmt.Fprintf(out, "\n%d steps. To do exactly this: %s\n", v.Steps, command)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // whyDisabled is what others read in Nova while a node is away.
-const whyDisabled = "Sandai reinstalls it"
+const whyDisabled = "Sandai works on it"
 
 // setPlacing has Nova place servers on a node, or not.
 func (s *session) setPlacing(ctx context.Context, svc *computeservices.Service, on bool) error {
@@ -60,7 +60,7 @@ func (s *session) drain(ctx context.Context, d kind.APIDrain, progress func(stri
 			err = s.setPlacing(ctx, svc, true)
 		}
 		if err == nil {
-			err = permanent{fmt.Errorf("server %s (%s) came to %s since its reinstall was confirmed; nothing was changed: stop this run, look at the preview again and confirm that", v.Name, v.ID, d.Node)}
+			err = permanent{fmt.Errorf("server %s (%s) came to %s since this was confirmed; nothing was changed: stop this run, look at the preview again and confirm that", v.Name, v.ID, d.Node)}
 		}
 		return Result{}, err
 	}

@@ -67,7 +67,7 @@ func (s *session) hosted(ctx context.Context, node string) (inventory.Hosted, er
 	}
 	kept := map[string]bool{}
 	for _, v := range there {
-		h := inventory.HostedServer{ID: v.ID, Name: v.Name, Project: v.TenantID, Status: v.Status}
+		h := inventory.HostedServer{ID: v.ID, Name: v.Name, Project: v.TenantID, Status: v.Status, Proof: ofProof(v.Name)}
 		h.Image, _ = v.Image["id"].(string)
 		if _, asked := kept[h.Image]; h.Image != "" && !asked {
 			_, err := images.Get(ctx, im, h.Image).Extract()

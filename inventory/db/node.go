@@ -90,6 +90,22 @@ func (s *Store) UpdateNode(ctx context.Context, rackID uint, name string, fn fun
 	return n, nil
 }
 
+// RemoveNode forgets a node, its NICs, its BMC and the BMC's password, with the
+// events in one transaction. What happened to it stays. The error is NotFound where
+// there is none of that name.
+func (s *Store) RemoveNode(ctx context.Context, rackID uint, name string, ev ...inventory.Event) error {
+	return s.write(ctx, "removing node "+name, func(tx *gorm.DB) error {
+		n, err := takeNode(tx, rackID, name)
+		if err != nil {
+			return err
+		}
+		if err := removeNode(tx, n); err != nil {
+			return err
+		}
+		return appendEvents(tx, inventory.Event{Node: name}, ev)
+	})
+}
+
 // saveParts writes NICs and BMC where fn changed them.
 func saveParts(tx *gorm.DB, n, old *inventory.Node) error {
 	if !slices.Equal(n.NICs, old.NICs) {

@@ -186,14 +186,19 @@ func (s *Store) removeNodes(tx *gorm.DB, r *inventory.Rack, gone []inventory.Nod
 			r.Name, strings.Join(held, ", "))
 	}
 	for _, n := range gone {
-		if err := tx.Delete(&inventory.Node{}, n.ID).Error; err != nil {
-			return err
-		}
-		if err := ofRack(tx, r.ID).Where("name = ?", inventory.BMCSecret(n.Name)).Delete(&sealed{}).Error; err != nil {
+		if err := removeNode(tx, n); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// removeNode forgets a node with its NICs, its BMC and the BMC's password.
+func removeNode(tx *gorm.DB, n inventory.Node) error {
+	if err := tx.Delete(&inventory.Node{}, n.ID).Error; err != nil {
+		return err
+	}
+	return ofRack(tx, n.RackID).Where("name = ?", inventory.BMCSecret(n.Name)).Delete(&sealed{}).Error
 }
 
 func putNode(tx *gorm.DB, rackID uint, n *inventory.Node, kept map[string]inventory.Node, now time.Time) error {

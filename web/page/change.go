@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"html/template"
 
 	"sandai/inventory"
 )
@@ -14,16 +15,17 @@ func checkText(r inventory.Run) Text {
 	return Text{r.Reason, "計画との差異：" + r.Reason}
 }
 
-// ReinstallData is what the page of a node's reinstall is drawn from.
+// ReinstallData is what the page of a node's reinstall or release is drawn from.
 type ReinstallData struct {
 	Preview inventory.Preview
 	Asked   Asked // how old Preview is, and whether it is being asked for
 	Rack    string
 	Node    string
-	Why     string // the node cannot be reinstalled now, "" where it can
-	Typed   string // the name, as far as it was typed
-	Wrong   bool   // it is not the node's
-	Shown   string // the hash that was confirmed, "" for none
+	Release *inventory.ReleaseOptions // how it is released; nil: it is reinstalled
+	Why     string                    // the node cannot be reinstalled now, "" where it can
+	Typed   string                    // the name, as far as it was typed
+	Wrong   bool                      // it is not the node's
+	Shown   string                    // the hash that was confirmed, "" for none
 }
 
 // ReinstallView is what is lost, what becomes of the servers, and what is done.
@@ -54,7 +56,39 @@ var serverFates = map[inventory.ServerFate]struct {
 	inventory.ServerRestarted: {Lamp{"◔", Text{"restarted", "再起動"}, "wait"}, "ボリュームから起動します。いったん停止し、ノードの復帰後に再び起動します"},
 	inventory.ServerRebuilt:   {Lamp{"✕", Text{"made anew", "再作成"}, "bad"}, "ディスクはこのノード上にあり失われます。同じ ID とアドレスで、元のイメージから作り直します"},
 	inventory.ServerLost:      {Lamp{"✕", Text{"lost", "消失"}, "bad"}, "ディスクはこのノード上にあり失われます。元のイメージもありません"},
+	inventory.ServerRemoved:   {Lamp{"◔", Text{"removed", "削除"}, "wait"}, "動作証明用のサーバーです。次の証明で作り直します"},
 	inventory.ServerBlocks:    {Lamp{"✕", Text{"in the way", "要対応"}, "bad"}, "この状態のままでは失われます。ACTIVE か SHUTOFF にするか、削除してください"},
+}
+
+// ReleaseQuery are the options of a release as the page's address has them.
+func ReleaseQuery(o *inventory.ReleaseOptions) template.URL {
+	if o == nil {
+		return ""
+	}
+	after, wipe := "", ""
+	if o.Remove {
+		after = "gone"
+	}
+	switch {
+	case o.Full:
+		wipe = "full"
+	case o.Dead:
+		wipe = "none"
+	}
+	if after == "" && wipe == "" {
+		return ""
+	}
+	return Query("after", after, "wipe", wipe)
+}
+
+func releasedDisk(o inventory.ReleaseOptions) Text {
+	switch {
+	case o.Dead:
+		return Text{"stays as it is: nothing is sent to a machine that is dead", "そのまま残ります：故障機には何も送信しません"}
+	case o.Full:
+		return Text{"overwritten from its first block to its last", "先頭から末尾まで上書き消去します"}
+	}
+	return Text{"its partition table and what marks its contents are erased", "パーティション表と内容を示す署名を消去します"}
 }
 
 // Reinstall makes the view. It is pure.
@@ -66,6 +100,9 @@ func Reinstall(d ReinstallData) ReinstallView {
 			l := lostDisk(n, disk)
 			if disk.Use == "volumes" {
 				l.Why = Text{"stays: it holds the cloud's volumes", "残ります：クラウドのボリュームがあります"}
+			}
+			if d.Release != nil && disk.Use == "system" {
+				l.Why = releasedDisk(*d.Release)
 			}
 			v.Disks = append(v.Disks, l)
 		}

@@ -77,6 +77,8 @@ func runLamp(r inventory.Run) Lamp {
 	switch r.Kind {
 	case inventory.RunReinstall:
 		active, done = Text{"Reinstalling", "再インストール中"}, Text{"Reinstalled", "再インストール済み"}
+	case inventory.RunRelease:
+		active, done = Text{"Releasing a server", "サーバーを解放中"}, Text{"Released", "解放済み"}
 	case inventory.RunApply:
 		active, done = Text{"Applying the plan", "計画を適用中"}, Text{"Applied", "適用済み"}
 	case inventory.RunCheck:

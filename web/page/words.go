@@ -88,6 +88,7 @@ func Span(sec float64) Text {
 var runKinds = map[inventory.RunKind]Text{
 	inventory.RunInstall:   {"install", "インストール"},
 	inventory.RunReinstall: {"reinstall", "再インストール"},
+	inventory.RunRelease:   {"release", "解放"},
 	inventory.RunApply:     {"apply", "適用"},
 	inventory.RunCheck:     {"check", "差異の確認"},
 	inventory.RunInspect:   {"inspection", "調査"},

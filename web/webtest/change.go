@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"context"
+	"fmt"
 
 	"sandai/inventory"
 )
@@ -44,6 +45,29 @@ func (m *Memory) ReinstallPreview(ctx context.Context, rack, node string) (inven
 	}
 	server := inventory.FateOf(inventory.HostedServer{ID: "5d4c", Name: "web", Project: "admin", Status: "ACTIVE", Image: "debian"}, true)
 	return inventory.MakePreview(inventory.PreviewInput{Rack: r, PlanHash: plan.Hash, Steps: plan.Steps, Action: inventory.ActionStart, Only: node, Servers: []inventory.HostedServer{server}}), nil
+}
+
+// ReleasePreview implements web.NodeControl: as that of a reinstall.
+func (m *Memory) ReleasePreview(ctx context.Context, rack, node string, o inventory.ReleaseOptions) (inventory.Preview, error) {
+	v, err := m.ReinstallPreview(ctx, rack, node)
+	for i, s := range v.Servers {
+		s.Proof = true
+		v.Servers[i] = inventory.Leaves(s)
+	}
+	v.Hash += fmt.Sprintf("-%t-%t-%t", o.Remove, o.Full, o.Dead)
+	return v, err
+}
+
+// Release implements web.NodeControl.
+func (m *Memory) Release(ctx context.Context, rack, node string, req inventory.ReleaseRequest) (inventory.Run, error) {
+	v, err := m.ReleasePreview(ctx, rack, node, req.ReleaseOptions)
+	if err != nil {
+		return inventory.Run{}, err
+	}
+	if req.Confirm != node || req.PreviewHash != v.Hash {
+		return inventory.Run{}, inventory.Errorf(inventory.Conflict, "what the release of %s would do has changed since it was shown", node)
+	}
+	return m.startChange(ctx, rack, inventory.RunRelease)
 }
 
 // Reinstall implements web.NodeControl.

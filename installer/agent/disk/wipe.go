@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,6 +50,32 @@ func (d *Disk) Wipe() error {
 			d.File.Name(), strings.Join(slices.Compact(left), "; "))
 	}
 	return d.Reread()
+}
+
+// overwriteStep is how much is overwritten between two looks at the time.
+const overwriteStep = 64 * MiB
+
+// Overwrite makes every byte of the disk zero, and then wipes it as Wipe does, with
+// its reading back. A drive that can is told to (WRITE ZEROES); the others are
+// written to. say is told how many bytes are done. It may be broken off and begun
+// again.
+func (d *Disk) Overwrite(ctx context.Context, say func(done int64)) error {
+	for at := int64(0); at < d.Size; at += overwriteStep {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		n := min(overwriteStep, d.Size-at)
+		if !d.PunchZero(at, n) {
+			if err := d.zero(at, n); err != nil {
+				return err
+			}
+			if err := d.Sync(); err != nil { // so that what is said to be done is
+				return err
+			}
+		}
+		say(at + n)
+	}
+	return d.Wipe()
 }
 
 func (d *Disk) edges(start, size int64) error {

@@ -25,7 +25,7 @@ func (d *deployer) work(ctx context.Context, t inventory.Task, say func(agent.Pr
 	case "inspect":
 		return d.inspect(ctx)
 	case "wipe":
-		return decoded(t, func(s wipeSpec) agent.Outcome { return d.wipe(ctx, s, disk.Label(s.Run, t.Run)) })
+		return decoded(t, func(s wipeSpec) agent.Outcome { return d.wipe(ctx, s, disk.Label(s.Run, t.Run), say) })
 	case "write":
 		return decoded(t, func(s writeSpec) agent.Outcome { return d.write(ctx, s, disk.Label(s.Run, t.Run), say) })
 	case "seed":

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"sandai/installer/agent"
 	"sandai/installer/agent/disk"
@@ -18,6 +19,7 @@ type wipeSpec struct {
 	Disk    string `json:"disk"`
 	Volumes string `json:"volumes"`
 	Erase   bool   `json:"erase"` // a person confirmed that what is on them may go
+	Full    bool   `json:"full"`  // every byte is overwritten
 	Run     string `json:"run"`   // the rack's name
 	// Confirmed are the disks that the person saw; another one is refused.
 	Confirmed []inventory.ConfirmedDisk `json:"confirmed"`
@@ -32,7 +34,7 @@ type target struct {
 // wipe clears the system disk and the one for volumes. It refuses disks that are
 // not blank unless a person confirmed, or this very run laid them out in an
 // earlier attempt, and disks that are not as they were when confirmed.
-func (d *deployer) wipe(ctx context.Context, s wipeSpec, label string) agent.Outcome {
+func (d *deployer) wipe(ctx context.Context, s wipeSpec, label string, say func(agent.Progress)) agent.Outcome {
 	info, err := d.systemDisk(ctx, s.Disk)
 	if err != nil {
 		return agent.Outcome{Err: err}
@@ -44,11 +46,11 @@ func (d *deployer) wipe(ctx context.Context, s wipeSpec, label string) agent.Out
 		}
 		targets = append(targets, target{"volumes", info})
 	}
-	return wipeAll(d.log, s, label, targets)
+	return wipeAll(ctx, d.log, s, label, targets, say)
 }
 
 // wipeAll looks at all disks before it touches one.
-func wipeAll(log *slog.Logger, s wipeSpec, label string, targets []target) (out agent.Outcome) {
+func wipeAll(ctx context.Context, log *slog.Logger, s wipeSpec, label string, targets []target, say func(agent.Progress)) (out agent.Outcome) {
 	var devs []*disk.Disk
 	defer func() {
 		for _, dev := range devs {
@@ -72,6 +74,14 @@ func wipeAll(log *slog.Logger, s wipeSpec, label string, targets []target) (out 
 	for i, dev := range devs {
 		info, before := targets[i].info, dev.Contents()
 		out.Stdout += fmt.Sprintf("%s, serial %q, for %s: %s\n", info.Name, info.Serial, first(targets[i].use, "the system"), first(strings.Join(before, "; "), "blank"))
+		if s.Full {
+			names, out.Changed = append(names, info.Name), true
+			log.Info("overwriting", "disk", info.Name, "serial", info.Serial, "bytes", info.Bytes, "contents", before)
+			if out.Err = dev.Overwrite(ctx, overwriting(info, out.Stdout, say)); out.Err != nil {
+				break
+			}
+			continue
+		}
 		if len(before) == 0 && i > 0 {
 			continue // vgcreate wants nothing else
 		}
@@ -84,6 +94,22 @@ func wipeAll(log *slog.Logger, s wipeSpec, label string, targets []target) (out 
 	}
 	out.Command = "wipe " + strings.Join(names, " ")
 	return out
+}
+
+// overwriting says how far it is and how long it will take, as often as somebody
+// reads it.
+func overwriting(info inventory.DiskInfo, text string, say func(agent.Progress)) func(int64) {
+	began, last := time.Now(), time.Time{}
+	return func(done int64) {
+		if time.Since(last) < time.Second && done < info.Bytes {
+			return
+		}
+		last = time.Now()
+		f := float64(done) / float64(max(1, info.Bytes))
+		left := time.Duration(float64(time.Since(began)) * (1 - f) / max(f, 1e-9)).Round(time.Second)
+		say(agent.Progress{Fraction: f, Command: "overwrite " + info.Name,
+			Stdout: text + fmt.Sprintf("%d of %d MiB overwritten, about %s to go\n", done>>20, info.Bytes>>20, left)})
+	}
 }
 
 // asConfirmed returns an error if a disk is not the one that a person saw when

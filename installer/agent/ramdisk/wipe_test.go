@@ -1,12 +1,15 @@
 package ramdisk
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"sandai/installer/agent"
 	"sandai/installer/agent/disk"
 	"sandai/inventory"
 )
@@ -111,7 +114,7 @@ func TestWipe(t *testing.T) {
 			if c.confirmed != nil {
 				s.Confirmed = c.confirmed(system, volumes)
 			}
-			out := wipeAll(slog.New(slog.DiscardHandler), s, label, []target{{"system", system}, {"volumes", volumes}})
+			out := wipeAll(t.Context(), slog.New(slog.DiscardHandler), s, label, []target{{"system", system}, {"volumes", volumes}}, nil)
 			after := strings.Join(append(sd.Contents(), vd.Contents()...), ";")
 			switch {
 			case c.refused == "" && (out.Err != nil || after != ""):
@@ -122,5 +125,38 @@ func TestWipe(t *testing.T) {
 				t.Errorf("refused, and the disks changed from %q to %q", before, after)
 			}
 		})
+	}
+}
+
+// TestOverwrite: a full wipe leaves not one byte, between the edges too, and says
+// how far it is.
+func TestOverwrite(t *testing.T) {
+	system, d := diskFile(t, "sys", "old")
+	const secret = "in the middle of nowhere"
+	w, err := os.OpenFile(system.Name, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.WriteAt([]byte(secret), 500<<20); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	var said []agent.Progress
+	out := wipeAll(t.Context(), slog.New(slog.DiscardHandler), wipeSpec{Erase: true, Full: true, Run: "demo"}, "sandai-demo-1", []target{{"system", system}},
+		func(p agent.Progress) { said = append(said, p) })
+	if out.Err != nil || !out.Changed || len(d.Contents()) > 0 {
+		t.Fatalf("%v, changed %v, left %v", out.Err, out.Changed, d.Contents())
+	}
+	got := make([]byte, len(secret))
+	if _, err := d.File.ReadAt(got, 500<<20); err != nil || strings.Trim(string(got), "\x00") != "" {
+		t.Errorf("in the middle there is %q, %v", got, err)
+	}
+	if n := len(said); n == 0 || said[n-1].Fraction != 1 || !strings.Contains(said[n-1].Stdout, "1024 of 1024 MiB") {
+		t.Errorf("said was %+v", said)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if out := wipeAll(ctx, slog.New(slog.DiscardHandler), wipeSpec{Erase: true, Full: true}, "", []target{{"system", system}}, nil); !errors.Is(out.Err, context.Canceled) {
+		t.Errorf("broken off: %v", out.Err)
 	}
 }

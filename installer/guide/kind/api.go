@@ -24,6 +24,7 @@ type API struct {
 	Proof    *APIProof    `json:"proof,omitempty" yaml:"proof,omitempty"`
 	Drain    *APIDrain    `json:"drain,omitempty" yaml:"drain,omitempty"`
 	Return   *APIDrain    `json:"return,omitempty" yaml:"return,omitempty"`
+	Leave    *APILeave    `json:"leave,omitempty" yaml:"leave,omitempty"`
 }
 
 // APIProject is a Keystone project in the default domain.
@@ -127,6 +128,13 @@ type APIProof struct {
 
 // ProofClear is the check that removes what an earlier proof made.
 const ProofClear = "clear"
+
+// APILeave has the cloud forget a node that is off: Nova's service with its
+// resource provider in Placement, and Neutron's agents; no guide has it. It fails
+// where a server is still on the node.
+type APILeave struct {
+	Node string `json:"node" yaml:"node"`
+}
 
 // APIDrain takes a compute node out of the cloud for its reinstall, or brings it
 // back; no guide has it. Drain has Nova place no servers on Node any more and

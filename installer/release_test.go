@@ -1,0 +1,157 @@
+package installer_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"sandai/inventory"
+)
+
+func (tr *trial) released(node string, o inventory.ReleaseOptions) inventory.Preview {
+	tr.t.Helper()
+	v, err := tr.engine().ReleasePreview(tr.ctx, "demo", node, o)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return v
+}
+
+func (tr *trial) begun(node string, o inventory.ReleaseOptions, hash string) (inventory.Run, error) {
+	return tr.engine().Release(tr.ctx, "demo", node, inventory.ReleaseRequest{ReleaseOptions: o, Confirm: node, PreviewHash: hash})
+}
+
+// TestRelease: a compute node leaves the cloud, is wiped and switched off, and is a
+// newcomer afterwards; the rack is then as its plan says, and a new role can be given.
+func TestRelease(t *testing.T) {
+	c := &hosting{hosted: inventory.Hosted{Hypervisor: "u", Servers: []inventory.HostedServer{{ID: "1", Name: "sandai-proof-compute-1", Status: "ACTIVE", Proof: true}, {ID: "2", Name: "web", Status: "ACTIVE"}}}}
+	tr := newTrial(t, 0)
+	tr.guide, tr.cloud = computeGuide{}, c
+	tr.restart()
+	tr.begin(nil)
+	tr.ends(inventory.RunDone)
+	c.did = nil
+
+	o := inventory.ReleaseOptions{Full: true}
+	v := tr.released("compute-1", o)
+	if v.Erased != 1 || len(v.Servers) != 2 || v.Servers[0].Fate != inventory.ServerRemoved || v.Servers[1].Fate != inventory.ServerBlocks {
+		t.Errorf("the preview: %d disks, servers %+v", v.Erased, v.Servers)
+	}
+	if v.Hash == tr.released("compute-1", inventory.ReleaseOptions{}).Hash {
+		t.Error("a quick and a full release have one hash")
+	}
+	_, err := tr.begun("compute-1", o, v.Hash)
+	tr.refused(err, inventory.Conflict, "web (2): nothing would take it over")
+	c.mu.Lock()
+	c.hosted.Servers = c.hosted.Servers[:1]
+	c.mu.Unlock()
+	_, err = tr.begun("compute-1", o, v.Hash)
+	tr.refused(err, inventory.Conflict, "has changed since it was shown")
+	_, err = tr.engine().Release(tr.ctx, "demo", "compute-1", inventory.ReleaseRequest{Confirm: "demo"})
+	tr.refused(err, inventory.Invalid, "confirm with the node's name")
+	_, err = tr.engine().ReleasePreview(tr.ctx, "demo", "network-1", o)
+	tr.refused(err, inventory.Conflict, "cannot do without it")
+	_, err = tr.engine().ReleasePreview(tr.ctx, "demo", "compute-1", inventory.ReleaseOptions{Dead: true})
+	tr.refused(err, inventory.Conflict, "so it is not dead")
+
+	tr.mu.Lock()
+	tr.fails = map[string]int{"compute-1/wipe/wipe": 1}
+	tr.mu.Unlock()
+	tr.run, err = tr.begun("compute-1", o, tr.released("compute-1", o).Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.ends(inventory.RunFailed)
+	if n := tr.node("compute-1"); n.State != inventory.Failed || n.Role != inventory.Compute {
+		t.Errorf("after the failure it is %s, %s", n.State, n.Role)
+	}
+	if again := tr.ok(tr.engine().Install(tr.ctx, "demo", inventory.InstallRequest{})); again.ID != tr.run.ID {
+		t.Errorf("to go on is run %d, want %d", again.ID, tr.run.ID)
+	}
+	tr.ends(inventory.RunDone)
+	if w := tr.steps()["compute-1/wipe/wipe"]; !strings.Contains(string(w.Spec), `"full":true`) || !strings.Contains(string(w.Spec), `"confirmed"`) {
+		t.Errorf("the wipe is %s", w.Spec)
+	}
+	order := []string{"rack/proof/proof.clear", "compute-1/drain/drain", "compute-1/power/power", "compute-1/wipe/wipe", "compute-1/inspect/inspect", "compute-1/off/off", "compute-1/leave/leave", "compute-1/forget/forget"}
+	for i, key := range order[1:] {
+		if before, s := tr.steps()[order[i]], tr.steps()[key]; before.EndedAt == nil || s.StartedAt == nil || s.StartedAt.Before(*before.EndedAt) {
+			t.Errorf("%s began before %s ended", key, order[i])
+		}
+	}
+	if want := []string{"drain compute-1"}; !slices.Equal(c.did, want) {
+		t.Errorf("the cloud was told %v, want %v", c.did, want)
+	}
+	n := tr.node("new-52-54-00-00-00-02")
+	if n.Role != "" || n.State != inventory.Inspected || n.BMC == nil || n.Address != "" {
+		t.Errorf("the newcomer is %+v", n)
+	}
+	if on, _ := tr.store.Secret(tr.ctx, tr.rack.ID, inventory.BMCSecret(n.Name)); on != "secret" {
+		t.Errorf("its BMC's password is %q", on)
+	}
+	tr.mu.Lock()
+	on := tr.on["compute-1"]
+	tr.mu.Unlock()
+	if on {
+		t.Error("the machine is on")
+	}
+	if again := tr.ok(tr.engine().Install(tr.ctx, "demo", inventory.InstallRequest{})); again.ID != tr.run.ID || again.State != inventory.RunDone {
+		t.Errorf("an install afterwards is run %d, %s; want nothing to do", again.ID, again.State)
+	}
+}
+
+// TestRemoveDead: a machine that never comes back is forgotten without being spoken
+// to, and the others prove the cloud.
+func TestRemoveDead(t *testing.T) {
+	c := &hosting{hosted: inventory.Hosted{Hypervisor: "u", Servers: []inventory.HostedServer{}}}
+	tr := newTrial(t, 0)
+	tr.guide, tr.cloud = computeGuide{}, c
+	second := tr.rack.Nodes[2]
+	second.Name, second.Address, second.NICs = "compute-2", "10.77.0.14", []inventory.NIC{{Network: inventory.Provisioning, MAC: "52:54:00:00:00:03"}}
+	b := *second.BMC
+	b.Port++
+	second.BMC, second.ID = &b, 0
+	tr.rack.Nodes = append(tr.rack.Nodes, second)
+	if err := tr.store.PutRack(tr.ctx, tr.rack, map[string]string{"compute-2": "secret"}); err != nil {
+		t.Fatal(err)
+	}
+	tr.restart()
+	tr.begin(nil)
+	tr.ends(inventory.RunDone)
+	tr.setGone("compute-2", true)
+	o := inventory.ReleaseOptions{Dead: true, Remove: true}
+	if _, err := tr.store.UpdateNode(tr.ctx, tr.rack.ID, "compute-2", func(n *inventory.Node) error {
+		n.LastSeen = n.LastSeen.Add(-10 * patience)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := tr.engine().ReleasePreview(tr.ctx, "demo", "compute-2", inventory.ReleaseOptions{Dead: true, Full: true})
+	tr.refused(err, inventory.Invalid, "cannot be overwritten")
+	v := tr.released("compute-2", o)
+	if v.Erased != 0 {
+		t.Errorf("%d disks are erased of a dead machine", v.Erased)
+	}
+	if tr.run, err = tr.begun("compute-2", o, v.Hash); err != nil {
+		t.Fatal(err)
+	}
+	tr.ends(inventory.RunDone)
+	steps := tr.steps()
+	for _, key := range []string{"compute-2/power/power", "compute-2/wipe/wipe", "compute-2/off/off"} {
+		if _, there := steps[key]; there {
+			t.Errorf("a dead machine has the step %s", key)
+		}
+	}
+	if _, there := steps["rack/proof/ping"]; !there {
+		t.Error("the others prove nothing")
+	}
+	if _, err := tr.store.Node(tr.ctx, tr.rack.ID, "compute-2"); inventory.CodeOf(err) != inventory.NotFound {
+		t.Errorf("the node: %v", err)
+	}
+	if _, err := tr.store.Secret(tr.ctx, tr.rack.ID, inventory.BMCSecret("compute-2")); inventory.CodeOf(err) != inventory.NotFound {
+		t.Errorf("its BMC's password: %v", err)
+	}
+	tr.allActive(3)
+	if again := tr.ok(tr.engine().Install(tr.ctx, "demo", inventory.InstallRequest{})); again.ID != tr.run.ID || again.State != inventory.RunDone {
+		t.Errorf("an install afterwards is run %d, %s; want nothing to do", again.ID, again.State)
+	}
+}
