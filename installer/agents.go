@@ -28,7 +28,7 @@ func (e *Engine) Enroll(ctx context.Context, rackID uint, req inventory.EnrollRe
 	if err != nil {
 		return inventory.EnrollReply{}, err
 	}
-	err = e.Record(ctx, inventory.Event{Type: inventory.EventEnrolled, Node: n.Name, Text: "the agent of " + n.Name + " proved its nonce"})
+	err = e.Record(ctx, inventory.Event{Type: inventory.EventEnrolled, Node: n.Name, MAC: n.MAC(inventory.Provisioning), Text: "the agent of " + n.Name + " proved its nonce"})
 	return inventory.EnrollReply{Certificate: cert, Now: time.Now()}, err
 }
 
@@ -105,7 +105,7 @@ func (e *Engine) seen(ctx context.Context, rackID uint, node string, req invento
 	_, err = e.store.UpdateNode(ctx, rackID, node, func(n *inventory.Node) error {
 		setState(n, inventory.Installed, "")
 		return nil
-	}, inventory.Event{Time: time.Now(), Type: inventory.EventInstalled, Node: node, Text: "the installed system of " + node + " reported with its install nonce"})
+	}, inventory.Event{Time: time.Now(), Type: inventory.EventInstalled, Node: node, MAC: n.MAC(inventory.Provisioning), Text: "the installed system of " + node + " reported with its install nonce"})
 	return err
 }
 

@@ -133,14 +133,15 @@ func (e *Engine) advance(ctx context.Context, run inventory.Run) error {
 			return err
 		}
 		now := time.Now()
-		signals, err := e.signals(ctx, steps)
+		rack, err := e.store.RackByID(ctx, run.RackID)
 		if err != nil {
 			return err
 		}
-		held, err := e.heldNodes(ctx, run.RackID)
+		signals, err := e.signals(ctx, rack.Nodes, steps)
 		if err != nil {
 			return err
 		}
+		held := heldNodes(rack.Nodes)
 		moves := next(run, steps, signals, held, now)
 		for _, m := range moves {
 			if err := e.apply(ctx, run, m); err != nil {

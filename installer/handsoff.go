@@ -88,13 +88,9 @@ func deref(n *inventory.Node) inventory.Node {
 
 // heldNodes names the nodes of a rack that hands are off. Where the controller is
 // among them, "" is too: the rack's own steps speak to the cloud's APIs there.
-func (e *Engine) heldNodes(ctx context.Context, rackID uint) (map[string]bool, error) {
-	rack, err := e.store.RackByID(ctx, rackID)
-	if err != nil {
-		return nil, err
-	}
+func heldNodes(nodes []inventory.Node) map[string]bool {
 	held := map[string]bool{}
-	for _, n := range rack.Nodes {
+	for _, n := range nodes {
 		if n.HandsOff != nil {
 			held[n.Name] = true
 			if n.Role == inventory.Controller {
@@ -102,7 +98,7 @@ func (e *Engine) heldNodes(ctx context.Context, rackID uint) (map[string]bool, e
 			}
 		}
 	}
-	return held, nil
+	return held
 }
 
 // untouchable is the error of who wants something sent to a node that hands are

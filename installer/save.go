@@ -27,6 +27,10 @@ var savedPaths = []string{"/var/lib/glance/images"}
 // agentProgram is the agent on an installed node.
 const agentProgram = "/usr/lib/sandai/agent"
 
+// iscsiTarget serves volumes to running servers and changes no database: it goes on
+// for as long as the node does.
+const iscsiTarget = "tgt"
+
 // databasesReady is the guide's step after which databases can be filled.
 const databasesReady = "/environment/mariadb.ready"
 
@@ -94,12 +98,11 @@ func withSave(rack inventory.Rack, n inventory.Node, steps []inventory.Step) ([]
 func ofTheCloud(steps []inventory.Step) (units, databases []string, err error) {
 	found := map[string]bool{}
 	for _, s := range steps {
-		var names []string
 		switch {
 		case s.Kind == "service" && s.Chapter != "environment":
 			var k kind.Service
-			err, names = json.Unmarshal(s.Spec, &k), k.Names
-			for _, u := range names {
+			err = json.Unmarshal(s.Spec, &k)
+			for _, u := range k.Names {
 				found[u] = true
 			}
 		case s.Kind == "sql":
@@ -111,6 +114,7 @@ func ofTheCloud(steps []inventory.Step) (units, databases []string, err error) {
 			return nil, nil, fmt.Errorf("read the specification of %s: %w", s.Key, err)
 		}
 	}
+	delete(found, iscsiTarget)
 	return slices.Sorted(maps.Keys(found)), databases, nil
 }
 

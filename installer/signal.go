@@ -28,7 +28,7 @@ var wireOrder = []inventory.EventType{
 // signals finds, for each waiting signal step, when its event was seen since
 // the node's power step began. The events are read from the store, so that one
 // which came while the appliance was being restarted is not lost.
-func (e *Engine) signals(ctx context.Context, steps []inventory.Step) (map[string]time.Time, error) {
+func (e *Engine) signals(ctx context.Context, nodes []inventory.Node, steps []inventory.Step) (map[string]time.Time, error) {
 	powered := map[string]time.Time{}
 	out := map[string]time.Time{}
 	for _, s := range steps {
@@ -38,11 +38,12 @@ func (e *Engine) signals(ctx context.Context, steps []inventory.Step) (map[strin
 	}
 	for _, s := range steps {
 		since, ok := powered[s.Node]
-		if s.State != inventory.StepRunning || s.Owner != inventory.OwnerSignal || !ok {
+		at := slices.IndexFunc(nodes, func(n inventory.Node) bool { return n.Name == s.Node })
+		if s.State != inventory.StepRunning || s.Owner != inventory.OwnerSignal || !ok || at < 0 {
 			continue
 		}
 		i := slices.Index(wireOrder, signalOf[s.Chapter])
-		evs, err := e.store.NodeEvents(ctx, s.Node, wireOrder[i:], since)
+		evs, err := e.store.NodeEvents(ctx, nodes[at], wireOrder[i:], since)
 		if err != nil {
 			return nil, err
 		}

@@ -36,7 +36,7 @@ type nodeStore interface {
 	RemoveNode(ctx context.Context, rackID uint, name string, ev ...inventory.Event) error
 	Discover(ctx context.Context, rackID uint, m inventory.Machine, nonce string, now time.Time) (inventory.Node, bool, error)
 	AppendEvent(ctx context.Context, e inventory.Event) (inventory.Event, error)
-	NodeEvents(ctx context.Context, node string, types []inventory.EventType, since time.Time) ([]inventory.Event, error)
+	NodeEvents(ctx context.Context, node inventory.Node, types []inventory.EventType, since time.Time) ([]inventory.Event, error)
 }
 
 type runStore interface {

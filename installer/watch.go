@@ -58,7 +58,7 @@ func (e *Engine) watchRun(ctx context.Context, run inventory.Run) error {
 		if !ok || n.BMC == nil || n.HandsOff != nil {
 			continue
 		}
-		events, err := e.store.NodeEvents(ctx, n.Name, wireOrder, s.powered)
+		events, err := e.store.NodeEvents(ctx, n, wireOrder, s.powered)
 		if err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func (e *Engine) isOff(ctx context.Context, n inventory.Node) bool {
 // mend brings an interrupted node back: an installed one is powered on, any other
 // begins its phases again. One that needs it too often fails its step.
 func (e *Engine) mend(ctx context.Context, run inventory.Run, n inventory.Node, s stand, why string) error {
-	times, err := e.store.NodeEvents(ctx, n.Name, []inventory.EventType{inventory.EventPower}, run.Created)
+	times, err := e.store.NodeEvents(ctx, n, []inventory.EventType{inventory.EventPower}, run.Created)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (e *Engine) mend(ctx context.Context, run inventory.Run, n inventory.Node, 
 	if s.installed || !s.phases {
 		what = "it is powered on again"
 	}
-	ev := inventory.Event{Time: time.Now(), Type: inventory.EventPower, RunID: &run.ID, Node: n.Name,
+	ev := inventory.Event{Time: time.Now(), Type: inventory.EventPower, RunID: &run.ID, Node: n.Name, MAC: n.MAC(inventory.Provisioning),
 		Text: fmt.Sprintf("%s: %s; %s (%d of at most %d times)", n.Name, why, what, len(times)+1, mostMends)}
 	if _, err := e.store.AppendEvent(ctx, ev); err != nil {
 		return err

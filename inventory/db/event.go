@@ -87,15 +87,20 @@ func (s *Store) FindEvents(ctx context.Context, q inventory.EventQuery) ([]inven
 var likeEscape = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`)
 
 // NodeEvents lists a node's events of some types (of any if there are none)
-// from since on, oldest first.
-func (s *Store) NodeEvents(ctx context.Context, node string, types []inventory.EventType, since time.Time) ([]inventory.Event, error) {
-	q := s.read(ctx).Where("node = ? AND time >= ?", node, stamp(since))
+// from since on, oldest first. One that names a MAC is not that of a node of the
+// same name in another rack.
+func (s *Store) NodeEvents(ctx context.Context, node inventory.Node, types []inventory.EventType, since time.Time) ([]inventory.Event, error) {
+	macs := []string{""}
+	for _, c := range node.NICs {
+		macs = append(macs, c.MAC)
+	}
+	q := s.read(ctx).Where("node = ? AND time >= ? AND mac IN ?", node.Name, stamp(since), macs)
 	if len(types) > 0 {
 		q = q.Where("type IN ?", types)
 	}
 	var list []inventory.Event
 	if err := q.Order("id").Find(&list).Error; err != nil {
-		return nil, fail(err, "listing the events of node %s", node)
+		return nil, fail(err, "listing the events of node %s", node.Name)
 	}
 	return list, nil
 }

@@ -18,6 +18,8 @@ func events(t *testing.T, s *Store) {
 		same(t, "event", got, e)
 	}
 	ok(s.AppendEvent(ctx, inventory.Event{Type: inventory.EventKernel, Node: "other"}))
+	ok(s.AppendEvent(ctx, inventory.Event{Type: inventory.EventKernel, Node: "n", MAC: mac(0, 2)})) // of another rack
+	n := inventory.Node{Name: "n", NICs: []inventory.NIC{{MAC: mac(0, 1)}}}
 	id := func(list []inventory.Event) (out []uint) {
 		for _, e := range list {
 			out = append(out, e.ID)
@@ -25,9 +27,9 @@ func events(t *testing.T, s *Store) {
 		return out
 	}
 	same(t, "after the first, two", id(ok(s.Events(ctx, ids[0], 2))), ids[1:])
-	same(t, "number", len(ok(s.Events(ctx, 0, 0))), 4)
-	same(t, "since", id(ok(s.NodeEvents(ctx, "n", nil, t0.Add(time.Second)))), ids[1:])
-	same(t, "types", id(ok(s.NodeEvents(ctx, "n", []inventory.EventType{inventory.EventDHCPAck}, time.Time{}))), []uint{ids[0], ids[2]})
+	same(t, "number", len(ok(s.Events(ctx, 0, 0))), 5)
+	same(t, "since", id(ok(s.NodeEvents(ctx, n, nil, t0.Add(time.Second)))), ids[1:])
+	same(t, "types", id(ok(s.NodeEvents(ctx, n, []inventory.EventType{inventory.EventDHCPAck}, time.Time{}))), []uint{ids[0], ids[2]})
 	last := ok(s.Events(ctx, ids[2], 0))[0]
 	if d := time.Since(last.Time); d < 0 || d > time.Minute {
 		t.Errorf("an event without a time got %s, %s ago", last.Time, d)

@@ -61,7 +61,7 @@ func discover(t *testing.T, s *Store) {
 	if !created || created2 {
 		t.Errorf("created %v, then %v; want true, then false", created, created2)
 	}
-	same(t, "events", len(ok(s.NodeEvents(ctx, n.Name, []inventory.EventType{inventory.EventDiscovered}, t0))), 1)
+	same(t, "events", len(ok(s.NodeEvents(ctx, n, []inventory.EventType{inventory.EventDiscovered}, t0))), 1)
 	_, _, err = s.Discover(ctx, 99, inventory.Machine{MAC: "52:54:00:12:34:5b"}, "", t0)
 	want(t, err, inventory.NotFound)
 
