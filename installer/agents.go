@@ -80,6 +80,9 @@ func (e *Engine) Poll(ctx context.Context, rackID uint, node string, req invento
 // seen notes the sign of life, and what it proves: a poll with a certificate
 // spends the boot nonce; the install nonce proves the installed system.
 func (e *Engine) seen(ctx context.Context, rackID uint, node string, req inventory.PollRequest) error {
+	if err := e.stray(ctx, rackID, node, req); err != nil {
+		return err // which is no sign of life of what is wanted there
+	}
 	n, err := e.store.UpdateNode(ctx, rackID, node, func(n *inventory.Node) error {
 		n.LastSeen = time.Now()
 		if req.Stage == inventory.StageRamdisk {
@@ -93,13 +96,6 @@ func (e *Engine) seen(ctx context.Context, rackID uint, node string, req invento
 	if req.Stage != inventory.StageInstalled || n.State != inventory.Deploying {
 		return nil
 	}
-	want, err := e.store.Secret(ctx, rackID, nonceSecret(node))
-	if err != nil {
-		return err
-	}
-	if subtle.ConstantTimeCompare([]byte(want), []byte(req.InstallNonce)) != 1 {
-		return inventory.Errorf(inventory.Unauthorised, "%s runs an older installation than the one under way", node)
-	}
 	// State and event in one transaction: a node that is installed without the
 	// event would keep its boot step waiting for ever.
 	_, err = e.store.UpdateNode(ctx, rackID, node, func(n *inventory.Node) error {
@@ -107,6 +103,35 @@ func (e *Engine) seen(ctx context.Context, rackID uint, node string, req invento
 		return nil
 	}, inventory.Event{Time: time.Now(), Type: inventory.EventInstalled, Node: node, MAC: n.MAC(inventory.Provisioning), Text: "the installed system of " + node + " reported with its install nonce"})
 	return err
+}
+
+// stray refuses the agent of a system that is being replaced or wiped: the machine
+// was started from its disk though it was to start from the network. That is noted
+// once for each start, for the watch to see.
+func (e *Engine) stray(ctx context.Context, rackID uint, node string, req inventory.PollRequest) error {
+	n, err := e.store.Node(ctx, rackID, node)
+	if err != nil || req.Stage != inventory.StageInstalled || n.State != inventory.Deploying && n.State != inventory.Releasing {
+		return err
+	}
+	if n.State == inventory.Deploying {
+		want, err := e.store.Secret(ctx, rackID, nonceSecret(node))
+		if err != nil {
+			return err
+		}
+		if subtle.ConstantTimeCompare([]byte(want), []byte(req.InstallNonce)) == 1 {
+			return nil
+		}
+	}
+	noted, err := e.store.NodeEvents(ctx, n, []inventory.EventType{inventory.EventStray}, n.Since)
+	if err != nil {
+		return err
+	}
+	if len(noted) == 0 {
+		if err := e.Record(ctx, inventory.Event{Type: inventory.EventStray, Node: n.Name, MAC: n.MAC(inventory.Provisioning), Text: n.Name + " started the earlier system from its disk"}); err != nil {
+			return err
+		}
+	}
+	return inventory.Errorf(inventory.Unauthorised, "%s runs an older installation than the one under way", node)
 }
 
 // tasks lists the steps that wait for this agent. A step that is running but

@@ -3,6 +3,7 @@ package installer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sandai/bmc"
@@ -58,7 +59,7 @@ func (e *Engine) watchRun(ctx context.Context, run inventory.Run) error {
 		if !ok || n.BMC == nil || n.HandsOff != nil {
 			continue
 		}
-		events, err := e.store.NodeEvents(ctx, n, wireOrder, s.powered)
+		events, err := e.store.NodeEvents(ctx, n, append(slices.Clone(wireOrder), inventory.EventStray), s.powered)
 		if err != nil {
 			return err
 		}
@@ -119,9 +120,14 @@ func standOf(steps []inventory.Step, node string) (s stand, ok bool) {
 }
 
 // interrupted says why a node has to begin its phases again though it has power,
-// "" where it has not: it asks for an address in the middle of its installation,
-// so its firmware has started anew, and the ramdisk's agent is gone. It is pure.
+// "" where it has not: it started from its disk though the ramdisk was meant (its
+// boot loader got no answer, say), or it asks for an address in the middle of its
+// installation, so its firmware has started anew, and the ramdisk's agent is gone.
+// It is pure.
 func interrupted(s stand, n inventory.Node, events []inventory.Event, now time.Time) string {
+	if !s.handed && slices.ContainsFunc(events, func(ev inventory.Event) bool { return ev.Type == inventory.EventStray }) {
+		return "it started its earlier system from its disk, in place of the ramdisk"
+	}
 	if !s.enrolled || s.handed || now.Sub(n.LastSeen) < quietFor/2 {
 		return ""
 	}

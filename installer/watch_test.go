@@ -54,6 +54,8 @@ func TestInterrupted(t *testing.T) {
 		"it came back to the ramdisk":     {stand{enrolled: true}, 60, append(first[:2:2], ev(inventory.EventDHCPDiscover, 50), ev(inventory.EventEnrolled, 40)), false},
 		"the installed system is due":     {stand{enrolled: true, handed: true}, 60, append(first[:2:2], ev(inventory.EventDHCPDiscover, 40)), false},
 		"before it enrolled":              {stand{}, 300, first[:1], false},
+		"it started from its disk":        {stand{}, 300, append(first[:1:1], ev(inventory.EventStray, 2)), true},
+		"its old system, long replaced":   {stand{handed: true}, 300, append(first[:1:1], ev(inventory.EventStray, 2)), false},
 	} {
 		if got := interrupted(c.stand, inventory.Node{LastSeen: ago(c.seen)}, c.events, now); (got != "") != c.want {
 			t.Errorf("%s: %q", name, got)

@@ -15,6 +15,7 @@ const (
 	EventRamdisk      EventType = "ramdisk" // last byte sent
 	EventEnrolled     EventType = "agent.enrolled"
 	EventInstalled    EventType = "agent.installed" // the installed system's agent reported
+	EventStray        EventType = "agent.stray"     // a system was started that was not to be: the one that is being replaced
 	EventDiscovered   EventType = "node.discovered"
 	EventNodeState    EventType = "node.state"
 	EventStep         EventType = "step"

@@ -47,6 +47,7 @@ var eventKinds = []EventKind{
 	{inventory.EventPower, Text{"power", "電源"}},
 	{inventory.EventEnrolled, Text{"agent enrolled", "エージェント登録"}},
 	{inventory.EventInstalled, Text{"installed system reported", "導入済みシステムの応答"}},
+	{inventory.EventStray, Text{"old system started", "旧システムの起動"}},
 	{inventory.EventDHCPDiscover, Text{"asked for an address", "アドレス要求"}},
 	{inventory.EventDHCPAck, Text{"got an address", "アドレス割り当て"}},
 	{inventory.EventLoader, Text{"boot loader fetched", "ブートローダー取得"}},
