@@ -22,7 +22,34 @@ func killFaults() []fault {
 			}
 		},
 		during: func(f *faulty) { f.killEverywhere() },
+	}, {
+		name: "the appliance is gone while a machine's boot loader asks, which starts its earlier system then", ends: mended, says: "its earlier system",
+		again: []string{"compute-1"},
+		whole: func(f *faulty) (string, string) { return f.startsEarlierSystem(), "" },
 	}}
+}
+
+// startsEarlierSystem has a machine that is reinstalled find no appliance when its
+// boot loader asks: it goes on to the next boot device, its disk.
+func (f *faulty) startsEarlierSystem() string {
+	f.Helper()
+	f.serve()
+	f.cli("rack", "import", f.plainDebian())
+	f.cli("rack", "install")
+	f.runEnds()
+	const step = "compute-1/loader/loader"
+	f.knobs("compute-1", standin.Knob{Step: step, Hang: true})
+	f.reinstall("compute-1")
+	f.wait("the boot loader asks", limit, func() bool { return f.stepsOf(f.runs()[0])[step].State == inventory.StepRunning })
+	starts := func() int { return strings.Count(f.console(), "in place of the installed system of compute-1") }
+	before := starts()
+	f.kill()
+	f.knobs("compute-1")
+	f.wait("the machine starts from its disk", limit, func() bool { return starts() > before })
+	f.serve()
+	f.reinstalled("compute-1")
+	f.intact()
+	return f.told()
 }
 
 // killEverywhere kills the appliance as often as a step begins or ends.

@@ -26,14 +26,10 @@ func TestReinstall(t *testing.T) {
 	}
 	heard := r.nodeNamed("controller-1").Since
 
-	var v inventory.Preview
-	if err := json.Unmarshal([]byte(r.cli("node", "reinstall", "compute-1", "--json")), &v); err != nil {
-		t.Fatal(err)
-	}
+	v := r.reinstall("compute-1")
 	if v.Erased != 1 || len(v.Nodes) != 1 || len(v.Nodes[0].Disks[0].Contents) == 0 {
 		t.Errorf("a reinstall would erase %d disks: %+v", v.Erased, v.Nodes)
 	}
-	r.cli("node", "reinstall", "compute-1", "--confirm", "compute-1", "--preview", v.Hash)
 	r.reinstalled("compute-1")
 	if n := strings.Count(r.console(), "in place of the installed system of compute-1"); n != 2 {
 		t.Errorf("compute-1's system started %d times", n)
@@ -99,6 +95,17 @@ func (r *rig) restored() {
 		r.Errorf("compute-1 started %d times more", now-started)
 	}
 	r.noSecrets()
+}
+
+// reinstall has a node installed anew from the command line, and returns what was
+// shown before.
+func (r *rig) reinstall(node string) (v inventory.Preview) {
+	r.Helper()
+	if err := json.Unmarshal([]byte(r.cli("node", "reinstall", node, "--json")), &v); err != nil {
+		r.Fatal(err)
+	}
+	r.cli("node", "reinstall", node, "--confirm", node, "--preview", v.Hash)
+	return v
 }
 
 // reinstalled waits until the reinstall of a node is done.
