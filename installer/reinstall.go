@@ -67,11 +67,11 @@ func (e *Engine) reinstall(ctx context.Context, name, node string) (r change, er
 	if err != nil {
 		return r, err
 	}
-	i := slices.IndexFunc(rack.Nodes, func(n inventory.Node) bool { return n.Name == node })
-	if i < 0 {
-		return r, inventory.Errorf(inventory.NotFound, "there is no node %q in rack %s: see the list of nodes", node, rack.Name)
+	found, err := nodeIn(rack, node)
+	if err != nil {
+		return r, err
 	}
-	n := rack.Nodes[i]
+	n := *found
 	switch {
 	case n.Role == "":
 		return r, inventory.Errorf(inventory.Conflict, "%s has no role: give it one first (appliance node role %s)", node, node)

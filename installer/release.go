@@ -64,11 +64,11 @@ func (e *Engine) release(ctx context.Context, name, node string, o inventory.Rel
 	if err != nil {
 		return r, err
 	}
-	i := slices.IndexFunc(rack.Nodes, func(n inventory.Node) bool { return n.Name == node })
-	if i < 0 {
-		return r, inventory.Errorf(inventory.NotFound, "there is no node %q in rack %s: see the list of nodes", node, rack.Name)
+	found, err := nodeIn(rack, node)
+	if err != nil {
+		return r, err
 	}
-	n := rack.Nodes[i]
+	n := *found
 	if err := releasable(rack, n, last, o); err != nil {
 		return r, err
 	}

@@ -27,11 +27,16 @@ func (e *Engine) nodeOf(ctx context.Context, rackName, node string) (inventory.R
 	if err != nil {
 		return rack, nil, err
 	}
+	n, err := nodeIn(rack, node)
+	return rack, n, err
+}
+
+func nodeIn(rack inventory.Rack, node string) (*inventory.Node, error) {
 	i := slices.IndexFunc(rack.Nodes, func(n inventory.Node) bool { return n.Name == node })
 	if i < 0 {
-		return rack, nil, inventory.Errorf(inventory.NotFound, "there is no node %q in rack %s: see the list of nodes", node, rack.Name)
+		return nil, inventory.Errorf(inventory.NotFound, "there is no node %q in rack %s: see the list of nodes", node, rack.Name)
 	}
-	return rack, &rack.Nodes[i], nil
+	return &rack.Nodes[i], nil
 }
 
 // SetRole gives a node that is not installed a role and what goes with it, or

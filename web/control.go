@@ -104,9 +104,9 @@ type reinstallRequest struct {
 type releaseQuery struct {
 	Name   string `path:"name" doc:"the node's name" example:"compute-1"`
 	Rack   string `query:"rack" doc:"the rack's name; needed where two racks have a node of that name"`
-	Remove bool `query:"remove" doc:"the node is to be gone from the inventory too"`
-	Full   bool `query:"full" doc:"the whole disk is overwritten"`
-	Dead   bool `query:"dead" doc:"the machine does not start any more: nothing is wiped"`
+	Remove bool   `query:"remove" doc:"the node is to be gone from the inventory too"`
+	Full   bool   `query:"full" doc:"the whole disk is overwritten"`
+	Dead   bool   `query:"dead" doc:"the machine does not start any more: nothing is wiped"`
 }
 
 type releaseRequest struct {
