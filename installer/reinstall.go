@@ -43,15 +43,7 @@ func (e *Engine) Reinstall(ctx context.Context, rack, node string, req inventory
 	case req.PreviewHash != r.preview.Hash:
 		return inventory.Run{}, inventory.Errorf(inventory.Conflict, "what a reinstall of %s would do has changed since it was shown: look again and confirm that (appliance node reinstall %s)", node, node)
 	}
-	for _, w := range r.preview.Warnings {
-		if w.Stops {
-			return inventory.Run{}, inventory.Errorf(inventory.Conflict, "%s", w.Text)
-		}
-	}
-	if err := confirm(r.steps, r.preview); err != nil {
-		return inventory.Run{}, err
-	}
-	return e.begin(ctx, r.rack, inventory.Run{Kind: inventory.RunReinstall, Nodes: []string{node}, PlanHash: r.planHash, Erase: true}, r.steps)
+	return e.carry(ctx, r, inventory.RunReinstall, node)
 }
 
 // change is what is decided about the reinstall or the release of a node.
@@ -60,6 +52,20 @@ type change struct {
 	planHash string
 	steps    []inventory.Step
 	preview  inventory.Preview
+}
+
+// carry begins what was shown of a node and confirmed, unless something in it stands
+// in the way.
+func (e *Engine) carry(ctx context.Context, r change, kind inventory.RunKind, node string) (inventory.Run, error) {
+	for _, w := range r.preview.Warnings {
+		if w.Stops {
+			return inventory.Run{}, inventory.Errorf(inventory.Conflict, "%s", w.Text)
+		}
+	}
+	if err := confirm(r.steps, r.preview); err != nil {
+		return inventory.Run{}, err
+	}
+	return e.begin(ctx, r.rack, inventory.Run{Kind: kind, Nodes: []string{node}, PlanHash: r.planHash, Erase: true}, r.steps)
 }
 
 func (e *Engine) reinstall(ctx context.Context, name, node string) (r change, err error) {
@@ -183,6 +189,19 @@ func proofOf(rack inventory.Rack, all []inventory.Step) ([]inventory.Step, error
 
 func stepKey(node, chapter string) string { return node + "/" + chapter + "/" + chapter }
 
+// stepsOn makes steps of a node that no guide has; a slow rack gets three times as
+// many seconds.
+func stepsOn(rack inventory.Rack, n inventory.Node) func(chapter, title, why, kindName string, owner inventory.Owner, seconds int, spec any) (inventory.Step, error) {
+	return func(chapter, title, why, kindName string, owner inventory.Owner, seconds int, spec any) (inventory.Step, error) {
+		b, err := json.Marshal(spec)
+		s := inventory.Step{Key: stepKey(n.Name, chapter), Node: n.Name, Chapter: chapter, Title: title, Why: why, Kind: kindName, Owner: owner, Spec: b, Timeout: seconds}
+		if rack.Slow {
+			s.Timeout *= 3
+		}
+		return s, err
+	}
+}
+
 // withDrain puts in what takes a compute node out of the cloud and brings it back
 // as the same one: Nova and Placement know it by its hypervisor's UUID, which the
 // new system is given before nova-compute starts. waits are the rack's steps that
@@ -196,14 +215,7 @@ func withDrain(rack inventory.Rack, n inventory.Node, steps []inventory.Step, wa
 		}
 		d.Servers = append(d.Servers, k)
 	}
-	step := func(chapter, title, why, kindName string, owner inventory.Owner, seconds int, spec any) (inventory.Step, error) {
-		b, err := json.Marshal(spec)
-		s := inventory.Step{Key: stepKey(n.Name, chapter), Node: n.Name, Chapter: chapter, Title: title, Why: why, Kind: kindName, Owner: owner, Spec: b, Timeout: seconds}
-		if rack.Slow {
-			s.Timeout *= 3
-		}
-		return s, err
-	}
+	step := stepsOn(rack, n)
 	away, err := step(chapterDrain, "Take the node out of the cloud", "Nova places no server on it any more, and those that run there are stopped in an orderly way.",
 		"api", inventory.OwnerAppliance, 1800, kind.API{Drain: &d})
 	if err != nil {

@@ -48,15 +48,7 @@ func (e *Engine) Release(ctx context.Context, rack, node string, req inventory.R
 	case req.PreviewHash != r.preview.Hash:
 		return inventory.Run{}, inventory.Errorf(inventory.Conflict, "what the release of %s would do has changed since it was shown: look again and confirm that", node)
 	}
-	for _, w := range r.preview.Warnings {
-		if w.Stops {
-			return inventory.Run{}, inventory.Errorf(inventory.Conflict, "%s", w.Text)
-		}
-	}
-	if err := confirm(r.steps, r.preview); err != nil {
-		return inventory.Run{}, err
-	}
-	return e.begin(ctx, r.rack, inventory.Run{Kind: inventory.RunRelease, Nodes: []string{node}, PlanHash: r.planHash, Erase: true}, r.steps)
+	return e.carry(ctx, r, inventory.RunRelease, node)
 }
 
 func (e *Engine) release(ctx context.Context, name, node string, o inventory.ReleaseOptions) (r change, err error) {
@@ -123,17 +115,16 @@ func releaseSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, o
 		if len(out) > 0 {
 			s.Needs = []string{out[len(out)-1].Key}
 		}
-		if out = append(out, s); rack.Slow && !isPhase(s.Chapter) && s.Chapter != phaseOff && s.Chapter != chapterProof {
-			out[len(out)-1].Timeout *= 3
-		}
+		out = append(out, s)
 	}
+	step := stepsOn(rack, n)
 	proof, err := proofOf(rack, all)
 	if err != nil {
 		return nil, err
 	}
 	if len(proof) > 0 {
 		add(proof[0])
-		drain, err := apiStep(n.Name, chapterDrain, "Take the node out of the cloud", "Nova places no server on it any more.", 1800, kind.API{Drain: &kind.APIDrain{Node: n.Name, Since: now, Servers: []kind.DrainServer{}}})
+		drain, err := step(chapterDrain, "Take the node out of the cloud", "Nova places no server on it any more.", "api", inventory.OwnerAppliance, 1800, kind.API{Drain: &kind.APIDrain{Node: n.Name, Since: now, Servers: []kind.DrainServer{}}})
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +140,7 @@ func releaseSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, o
 		}
 	}
 	if len(proof) > 0 {
-		leave, err := apiStep(n.Name, chapterLeave, "Have the cloud forget the node", "Its entries in Nova, Placement and Neutron would wait for it for ever.", 900, kind.API{Leave: &kind.APILeave{Node: n.Name}})
+		leave, err := step(chapterLeave, "Have the cloud forget the node", "Its entries in Nova, Placement and Neutron would wait for it for ever.", "api", inventory.OwnerAppliance, 900, kind.API{Leave: &kind.APILeave{Node: n.Name}})
 		if err != nil {
 			return nil, err
 		}
@@ -165,16 +156,15 @@ func releaseSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, o
 			}
 		}
 	}
-	spec, err := json.Marshal(o)
-	if err != nil {
-		return nil, err
-	}
 	title, why := "Take its role away", "It is a newcomer again, ready for another role."
 	if o.Remove {
 		title, why = "Remove it from the inventory", "Its name, its addresses and the password of its BMC are forgotten."
 	}
-	add(inventory.Step{Key: stepKey(n.Name, chapterForget), Node: n.Name, Chapter: chapterForget, Title: title, Why: why,
-		Kind: kindForget, Owner: inventory.OwnerAppliance, Spec: spec, Timeout: 60})
+	forget, err := step(chapterForget, title, why, kindForget, inventory.OwnerAppliance, 60, o)
+	if err != nil {
+		return nil, err
+	}
+	add(forget)
 	return out, nil
 }
 
@@ -211,11 +201,6 @@ func wipeSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, o in
 		}
 	}
 	return append(out, phaseStep(rack, n, phase{phaseOff, inventory.OwnerAppliance, 180, "Power off", "There is nothing on it to start."})), nil
-}
-
-func apiStep(node, chapter, title, why string, seconds int, a kind.API) (inventory.Step, error) {
-	spec, err := json.Marshal(a)
-	return inventory.Step{Key: stepKey(node, chapter), Node: node, Chapter: chapter, Title: title, Why: why, Kind: "api", Owner: inventory.OwnerAppliance, Spec: spec, Timeout: seconds}, err
 }
 
 // forget takes a node's role away, or removes it. One that is not there any more

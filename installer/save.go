@@ -43,14 +43,7 @@ func withSave(rack inventory.Rack, n inventory.Node, steps []inventory.Step) ([]
 	if err != nil {
 		return nil, err
 	}
-	step := func(chapter, title, why string, c kind.Command) (inventory.Step, error) {
-		b, err := json.Marshal(c)
-		s := inventory.Step{Key: stepKey(n.Name, chapter), Node: n.Name, Chapter: chapter, Title: title, Why: why, Kind: "command", Owner: inventory.OwnerAgent, Spec: b, Timeout: 7200}
-		if rack.Slow {
-			s.Timeout *= 3
-		}
-		return s, err
-	}
+	step := stepsOn(rack, n)
 	save := []string{agentProgram, "save"}
 	for flag, values := range map[string][]string{"--stop": units, "--database": databases, "--path": savedPaths} {
 		for _, v := range values {
@@ -59,12 +52,12 @@ func withSave(rack inventory.Rack, n inventory.Node, steps []inventory.Step) ([]
 	}
 	slices.Sort(save[2:])
 	away, err := step(chapterSave, "Save the cloud's memory", "The services end, so that nothing changes any more; databases and images go to the appliance, encrypted. Servers on the compute nodes go on.",
-		kind.Command{Run: save, Unless: []string{agentProgram, "saved"}})
+		"command", inventory.OwnerAgent, 7200, kind.Command{Run: save, Unless: []string{agentProgram, "saved"}})
 	if err != nil {
 		return nil, err
 	}
 	back, err := step(chapterRestore, "Bring the cloud's memory back", "The new system gets the databases and images of the old one before anything uses them: the cloud's objects are the same as before.",
-		kind.Command{Run: []string{agentProgram, "restore"}, Creates: inventory.RestoredMark})
+		"command", inventory.OwnerAgent, 7200, kind.Command{Run: []string{agentProgram, "restore"}, Creates: inventory.RestoredMark})
 	if err != nil {
 		return nil, err
 	}

@@ -38,8 +38,11 @@ func (e *Engine) signals(ctx context.Context, nodes []inventory.Node, steps []in
 	}
 	for _, s := range steps {
 		since, ok := powered[s.Node]
+		if s.State != inventory.StepRunning || s.Owner != inventory.OwnerSignal || !ok {
+			continue
+		}
 		at := slices.IndexFunc(nodes, func(n inventory.Node) bool { return n.Name == s.Node })
-		if s.State != inventory.StepRunning || s.Owner != inventory.OwnerSignal || !ok || at < 0 {
+		if at < 0 {
 			continue
 		}
 		i := slices.Index(wireOrder, signalOf[s.Chapter])
