@@ -167,7 +167,8 @@ func (e *Engine) apply(ctx context.Context, run inventory.Run, m move) error {
 		}
 	}
 	_, err := e.store.UpdateStep(ctx, run.ID, m.step.Key, func(s *inventory.Step) error {
-		if s.State != m.step.State { // its owner was quicker
+		// Its owner was quicker, or it was given more time since it was read.
+		if s.State != m.step.State || !sameTime(s.Deadline, m.step.Deadline) {
 			return errMeanwhile
 		}
 		s.State, s.Reason = m.state, m.reason
@@ -189,6 +190,10 @@ func (e *Engine) apply(ctx context.Context, run inventory.Run, m move) error {
 		return nil
 	}
 	return err
+}
+
+func sameTime(a, b *time.Time) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.Equal(*b)
 }
 
 func (e *Engine) nodeState(ctx context.Context, run inventory.Run, node string, st inventory.NodeState) error {

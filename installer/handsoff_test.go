@@ -3,6 +3,7 @@ package installer_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,6 +96,44 @@ func TestHandsOffGivesTimeBack(t *testing.T) {
 	if got := time.Until(*tr.steps()[inHand].Deadline); got < left-time.Minute || got > left+time.Minute {
 		t.Errorf("it has %s left, and had %s", got, left)
 	}
+	tr.release()
+	tr.ends(inventory.RunDone)
+	tr.once()
+}
+
+// staleReads gives a step in hand, the first times that it is read, a deadline
+// which has passed: what a reader has who read before the deadline was moved.
+type staleReads struct {
+	installer.Store
+	key  string
+	left atomic.Int32
+}
+
+func (s *staleReads) Steps(ctx context.Context, run uint) ([]inventory.Step, error) {
+	steps, err := s.Store.Steps(ctx, run)
+	for i := range steps {
+		if st := &steps[i]; st.Key == s.key && st.State == inventory.StepRunning && s.left.Add(-1) >= 0 {
+			before := st.Deadline.Add(-time.Hour)
+			st.Deadline = &before
+		}
+	}
+	return steps, err
+}
+
+// TestLateByNoOldDeadline: a step that is given more time while the engine looks
+// at it is not late by the time that it had.
+func TestLateByNoOldDeadline(t *testing.T) {
+	const inHand = "compute-1/wipe/wipe"
+	tr := newTrial(t, 0)
+	tr.stop()
+	stale := &staleReads{Store: tr.store, key: inHand}
+	stale.left.Store(50) // the engine's passes are among them
+	tr.kept = stale
+	tr.stop = tr.start(tr.ctx)
+	tr.hold(inHand)
+	tr.begin(nil)
+	tr.until("the old deadline was read", func() bool { return stale.left.Load() < 0 })
+	tr.until("the others are through", tr.is("network-1/environment/hosts", inventory.StepDone))
 	tr.release()
 	tr.ends(inventory.RunDone)
 	tr.once()

@@ -128,9 +128,11 @@ func TestStopSkipKilledAnywhere(t *testing.T) {
 
 func stopAndSkip(t *testing.T, kill int) int {
 	tr := newTrial(t, kill)
+	tr.hold("compute-1/wipe/wipe") // however late the watcher is, the stop comes before the end
 	tr.begin(nil)
 	tr.until("an agent works", tr.is("network-1/inspect/inspect", inventory.StepDone))
 	run := tr.ok(tr.engine().StopAfter(tr.ctx, "demo", "lunch"))
+	tr.release()
 	if run.StopAt == nil || run.StopBy != "ada" || run.StopWhy != "lunch" {
 		t.Errorf("the stop is stored as %v %q %q", run.StopAt, run.StopBy, run.StopWhy)
 	}
