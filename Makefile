@@ -54,9 +54,9 @@ test: deps build lint ## run every test that needs no full rack
 # A newer Debian makes newer images; what is installed already wants none.
 INSTALLED := $(APPLIANCE) wait --timeout 0s >/dev/null 2>&1 && $(APPLIANCE) rack status --json 2>/dev/null | grep -q '^    "state": "done"'
 
-rack: deps build ## bring up a virtual rack and make it a cloud; with the rack up and installed, nothing
+rack: deps build ## bring up a virtual rack and make it a cloud; with the rack up and installed, nothing (NODES=docs/four.yaml: other machines than the three)
 	@$(INSTALLED) || { echo $(APPLIANCE) image build; $(APPLIANCE) image build; }
-	$(APPLIANCE) lab up --dir $(RACK)
+	$(APPLIANCE) lab up --dir $(RACK) $(if $(NODES),--nodes $(NODES))
 	@$(APPLIANCE) wait --timeout 0s 2>/dev/null || \
 	  $(APPLIANCE) lab exec --dir $(RACK) --detach --log $(RACK)/appliance.log --pidfile $(RACK)/appliance.pid -- $(APPLIANCE) serve
 	@$(APPLIANCE) wait --timeout 1m || { tail -n 20 $(RACK)/appliance.log >&2; exit 3; }

@@ -35,9 +35,11 @@ func TestInstallsAskedForAtOnce(t *testing.T) {
 		}
 		tr.run = runs[0]
 	}
+	tr.hold("compute-1/wipe/wipe") // however late the watcher is, the stop comes before the end
 	all()
 	tr.until("an agent works", tr.is("network-1/inspect/inspect", inventory.StepDone))
 	tr.ok(tr.engine().StopAfter(tr.ctx, "demo", ""))
+	tr.release()
 	tr.ends(inventory.RunStopped)
 	all()
 	if tr.run.Attempt != 2 {
