@@ -189,9 +189,11 @@ func proofOf(rack inventory.Rack, all []inventory.Step) ([]inventory.Step, error
 
 func stepKey(node, chapter string) string { return node + "/" + chapter + "/" + chapter }
 
-// stepsOn makes steps of a node that no guide has; a slow rack gets three times as
-// many seconds.
-func stepsOn(rack inventory.Rack, n inventory.Node) func(chapter, title, why, kindName string, owner inventory.Owner, seconds int, spec any) (inventory.Step, error) {
+// stepMaker makes a step that no guide has.
+type stepMaker func(chapter, title, why, kindName string, owner inventory.Owner, seconds int, spec any) (inventory.Step, error)
+
+// stepsOn makes steps of a node; a slow rack gets three times as many seconds.
+func stepsOn(rack inventory.Rack, n inventory.Node) stepMaker {
 	return func(chapter, title, why, kindName string, owner inventory.Owner, seconds int, spec any) (inventory.Step, error) {
 		b, err := json.Marshal(spec)
 		s := inventory.Step{Key: stepKey(n.Name, chapter), Node: n.Name, Chapter: chapter, Title: title, Why: why, Kind: kindName, Owner: owner, Spec: b, Timeout: seconds}
@@ -202,19 +204,25 @@ func stepsOn(rack inventory.Rack, n inventory.Node) func(chapter, title, why, ki
 	}
 }
 
+// decided are a node's servers with what a person confirmed of each.
+func decided(servers []inventory.HostedServer) []kind.DrainServer {
+	out := []kind.DrainServer{}
+	for _, v := range servers {
+		k := kind.DrainServer{ID: v.ID, Name: v.Name, Start: v.Status == "ACTIVE" && v.Fate != inventory.ServerLost}
+		if v.Fate == inventory.ServerRebuilt {
+			k.Image = v.Image
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
 // withDrain puts in what takes a compute node out of the cloud and brings it back
 // as the same one: Nova and Placement know it by its hypervisor's UUID, which the
 // new system is given before nova-compute starts. waits are the rack's steps that
 // look whether the node is there.
 func withDrain(rack inventory.Rack, n inventory.Node, steps []inventory.Step, waits []string, h inventory.Hosted, now time.Time) ([]inventory.Step, error) {
-	d := kind.APIDrain{Node: n.Name, Since: now, Servers: []kind.DrainServer{}}
-	for _, v := range h.Servers {
-		k := kind.DrainServer{ID: v.ID, Name: v.Name, Start: v.Status == "ACTIVE" && v.Fate != inventory.ServerLost}
-		if v.Fate == inventory.ServerRebuilt {
-			k.Image = v.Image
-		}
-		d.Servers = append(d.Servers, k)
-	}
+	d := kind.APIDrain{Node: n.Name, Since: now, Servers: decided(h.Servers)}
 	step := stepsOn(rack, n)
 	away, err := step(chapterDrain, "Take the node out of the cloud", "Nova places no server on it any more, and those that run there are stopped in an orderly way.",
 		"api", inventory.OwnerAppliance, 1800, kind.API{Drain: &d})

@@ -38,6 +38,12 @@ func (c *hosting) Do(ctx context.Context, a kind.API, progress func(string)) (bo
 	switch {
 	case a.Drain != nil:
 		c.did = append(c.did, "drain "+a.Drain.Node)
+	case a.Evacuate != nil:
+		for _, s := range a.Evacuate.Servers {
+			c.did = append(c.did, strings.TrimSpace("evacuate "+s.Name+map[bool]string{true: " start"}[s.Start]))
+		}
+	case a.Leave != nil:
+		c.did = append(c.did, "leave "+a.Leave.Node)
 	case a.Return != nil:
 		for _, s := range a.Return.Servers {
 			c.did = append(c.did, strings.Join(strings.Fields("return "+s.Name+" "+s.Image+map[bool]string{true: " start"}[s.Start]), " "))

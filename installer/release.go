@@ -3,6 +3,7 @@ package installer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,8 +14,10 @@ import (
 
 // Chapters of a release that no guide has.
 const (
-	chapterLeave  = "leave"  // the cloud forgets the node
-	chapterForget = "forget" // and so does the inventory: its role, or all of it
+	chapterFence    = "fence"    // the node is switched off before others take its servers over
+	chapterEvacuate = "evacuate" // they do
+	chapterLeave    = "leave"    // the cloud forgets the node
+	chapterForget   = "forget"   // and so does the inventory: its role, or all of it
 )
 
 // kindForget takes a node's role away, or removes it.
@@ -32,11 +35,11 @@ func (e *Engine) ReleasePreview(ctx context.Context, rack, node string, o invent
 	return r.preview, err
 }
 
-// Release takes a node out of an installed rack: the cloud places nothing on it and
-// forgets it, its system disk is wiped and it is switched off. Then it has no role,
-// ready for another one, or is gone from the inventory. The error is Conflict where
-// a server is on it, no other node has its role, the rack is not as its plan says,
-// or what was confirmed has changed.
+// Release takes a node out of an installed rack: other compute nodes take its servers
+// over, the cloud forgets it, its system disk is wiped and it is switched off. Then
+// it has no role, ready for another one, or is gone from the inventory. The error is
+// Conflict where a server on it can go nowhere, the cloud cannot do without the
+// node's role, the rack is not as its plan says, or what was confirmed has changed.
 func (e *Engine) Release(ctx context.Context, rack, node string, req inventory.ReleaseRequest) (inventory.Run, error) {
 	if req.Confirm != node {
 		return inventory.Run{}, inventory.Errorf(inventory.Invalid, "a release takes %s out of the rack: confirm with the node's name (--confirm %s)", node, node)
@@ -73,11 +76,14 @@ func (e *Engine) release(ctx context.Context, name, node string, o inventory.Rel
 		if h, err = e.hosted(ctx, rack, node); err != nil {
 			return r, err
 		}
+		elsewhere := slices.ContainsFunc(rack.ByRole(inventory.Compute), func(c inventory.Node) bool {
+			return c.Name != n.Name && c.State == inventory.Active && c.HandsOff == nil
+		})
 		for i, s := range h.Servers {
-			h.Servers[i] = inventory.Leaves(s)
+			h.Servers[i] = inventory.Leaves(s, elsewhere)
 		}
 	}
-	if r.steps, err = releaseSteps(rack, n, p.Steps, o, time.Now().UTC()); err != nil {
+	if r.steps, err = releaseSteps(rack, n, p.Steps, o, h.Servers, time.Now().UTC()); err != nil {
 		return r, err
 	}
 	in := inventory.PreviewInput{Rack: rack, PlanHash: p.Hash, Steps: r.steps, Action: inventory.ActionStart, Only: node, Release: &o, Servers: h.Servers}
@@ -108,8 +114,9 @@ func releasable(rack inventory.Rack, n inventory.Node, last inventory.Run, o inv
 }
 
 // releaseSteps take a node out of the cloud, wipe it, and take it out of the
-// inventory last, so that a run which failed can go on. It is pure.
-func releaseSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, o inventory.ReleaseOptions, now time.Time) ([]inventory.Step, error) {
+// inventory last, so that a run which failed can go on. Nothing is wiped before every
+// server is whole elsewhere. It is pure.
+func releaseSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, o inventory.ReleaseOptions, servers []inventory.HostedServer, now time.Time) ([]inventory.Step, error) {
 	var out []inventory.Step
 	add := func(s inventory.Step) {
 		if len(out) > 0 {
@@ -124,11 +131,13 @@ func releaseSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, o
 	}
 	if len(proof) > 0 {
 		add(proof[0])
-		drain, err := step(chapterDrain, "Take the node out of the cloud", "Nova places no server on it any more.", "api", inventory.OwnerAppliance, 1800, kind.API{Drain: &kind.APIDrain{Node: n.Name, Since: now, Servers: []kind.DrainServer{}}})
+		leaving, err := leavingSteps(step, n, o, servers, now)
 		if err != nil {
 			return nil, err
 		}
-		add(drain)
+		for _, s := range leaving {
+			add(s)
+		}
 	}
 	if !o.Dead {
 		phases, err := wipeSteps(rack, n, all, o)
@@ -166,6 +175,27 @@ func releaseSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, o
 	}
 	add(forget)
 	return out, nil
+}
+
+// leavingSteps take a node out of the cloud, and have other nodes take its servers
+// over once it is off: of two nodes that ran one server, each would write to its volume.
+func leavingSteps(step stepMaker, n inventory.Node, o inventory.ReleaseOptions, servers []inventory.HostedServer, now time.Time) (out []inventory.Step, err error) {
+	servers = slices.DeleteFunc(slices.Clone(servers), func(s inventory.HostedServer) bool { return s.Proof })
+	d := &kind.APIDrain{Node: n.Name, Since: now, Servers: decided(servers)}
+	add := func(s inventory.Step, failed error) {
+		out, err = append(out, s), errors.Join(err, failed)
+	}
+	add(step(chapterDrain, "Take the node out of the cloud", "Nova places no server on it any more, and those that run there are stopped in an orderly way.",
+		"api", inventory.OwnerAppliance, 1800, kind.API{Drain: d}))
+	if len(d.Servers) == 0 {
+		return out, err
+	}
+	if !o.Dead {
+		add(step(chapterFence, "Power off", "Others take its servers over, and of two nodes that ran one server each would write to its volume.", phaseOff, inventory.OwnerAppliance, 180, nil))
+	}
+	add(step(chapterEvacuate, "Have other nodes take its servers over", "Nova makes each anew on another compute node, under its ID and with its addresses; those that ran run again.",
+		"api", inventory.OwnerAppliance, 3600, kind.API{Evacuate: d}))
+	return out, err
 }
 
 // wipeSteps start the node into the ramdisk, wipe its system disk, look at what is

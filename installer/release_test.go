@@ -41,7 +41,7 @@ func TestRelease(t *testing.T) {
 		t.Error("a quick and a full release have one hash")
 	}
 	_, err := tr.begun("compute-1", o, v.Hash)
-	tr.refused(err, inventory.Conflict, "web (2): nothing would take it over")
+	tr.refused(err, inventory.Conflict, "web (2): no other compute node could take it")
 	c.mu.Lock()
 	c.hosted.Servers = c.hosted.Servers[:1]
 	c.mu.Unlock()
@@ -78,7 +78,7 @@ func TestRelease(t *testing.T) {
 			t.Errorf("%s began before %s ended", key, order[i])
 		}
 	}
-	if want := []string{"drain compute-1"}; !slices.Equal(c.did, want) {
+	if want := []string{"drain compute-1", "leave compute-1"}; !slices.Equal(c.did, want) {
 		t.Errorf("the cloud was told %v, want %v", c.did, want)
 	}
 	n := tr.node("new-52-54-00-00-00-02")
@@ -99,10 +99,9 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestRemoveDead: a machine that never comes back is forgotten without being spoken
-// to, and the others prove the cloud.
-func TestRemoveDead(t *testing.T) {
-	c := &hosting{hosted: inventory.Hosted{Hypervisor: "u", Servers: []inventory.HostedServer{}}}
+// secondCompute is a trial whose rack has two compute nodes and is installed.
+func secondCompute(t *testing.T, c *hosting) *trial {
+	t.Helper()
 	tr := newTrial(t, 0)
 	tr.guide, tr.cloud = computeGuide{}, c
 	second := tr.rack.Nodes[2]
@@ -117,6 +116,47 @@ func TestRemoveDead(t *testing.T) {
 	tr.restart()
 	tr.begin(nil)
 	tr.ends(inventory.RunDone)
+	c.did = nil
+	return tr
+}
+
+// TestReleaseMovesServers: what boots from a volume or has its image goes to the
+// other compute node, and only when the node is off; nothing is wiped before.
+func TestReleaseMovesServers(t *testing.T) {
+	c := &hosting{hosted: inventory.Hosted{Hypervisor: "u", Servers: []inventory.HostedServer{
+		server("web", "ACTIVE", "debian"), server("db", "ACTIVE", ""), server("off", "SHUTOFF", "debian"), server("old", "ACTIVE", "gone"), server("nap", "SUSPENDED", "")}}}
+	tr := secondCompute(t, c)
+	var fates []string
+	for _, s := range tr.released("compute-2", inventory.ReleaseOptions{}).Servers {
+		fates = append(fates, s.Name+" "+string(s.Fate))
+	}
+	if want := []string{"web remade", "db moved", "off remade", "old blocks", "nap blocks"}; !slices.Equal(fates, want) {
+		t.Errorf("the preview says %v, want %v", fates, want)
+	}
+	c.mu.Lock()
+	c.hosted.Servers = c.hosted.Servers[:3]
+	c.mu.Unlock()
+	var err error
+	if tr.run, err = tr.begun("compute-2", inventory.ReleaseOptions{}, tr.released("compute-2", inventory.ReleaseOptions{}).Hash); err != nil {
+		t.Fatal(err)
+	}
+	tr.ends(inventory.RunDone)
+	order := []string{"compute-2/drain/drain", "compute-2/fence/fence", "compute-2/evacuate/evacuate", "compute-2/power/power", "compute-2/wipe/wipe", "compute-2/off/off", "compute-2/leave/leave", "rack/proof/ping", "compute-2/forget/forget"}
+	for i, key := range order[1:] {
+		if before, s := tr.steps()[order[i]], tr.steps()[key]; before.EndedAt == nil || s.StartedAt == nil || s.StartedAt.Before(*before.EndedAt) {
+			t.Errorf("%s began before %s ended", key, order[i])
+		}
+	}
+	if want := []string{"drain compute-2", "evacuate web start", "evacuate db start", "evacuate off", "leave compute-2"}; !slices.Equal(c.did, want) {
+		t.Errorf("the cloud was told %v, want %v", c.did, want)
+	}
+}
+
+// TestRemoveDead: a machine that never comes back is forgotten without being spoken
+// to, and the others prove the cloud.
+func TestRemoveDead(t *testing.T) {
+	c := &hosting{hosted: inventory.Hosted{Hypervisor: "u", Servers: []inventory.HostedServer{}}}
+	tr := secondCompute(t, c)
 	tr.setGone("compute-2", true)
 	o := inventory.ReleaseOptions{Dead: true, Remove: true}
 	if _, err := tr.store.UpdateNode(tr.ctx, tr.rack.ID, "compute-2", func(n *inventory.Node) error {
@@ -125,18 +165,24 @@ func TestRemoveDead(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	c.mu.Lock()
+	c.hosted.Servers = []inventory.HostedServer{server("db", "ACTIVE", "")}
+	c.mu.Unlock()
 	_, err := tr.engine().ReleasePreview(tr.ctx, "demo", "compute-2", inventory.ReleaseOptions{Dead: true, Full: true})
 	tr.refused(err, inventory.Invalid, "cannot be overwritten")
 	v := tr.released("compute-2", o)
 	if v.Erased != 0 {
 		t.Errorf("%d disks are erased of a dead machine", v.Erased)
 	}
+	if !slices.ContainsFunc(v.Warnings, func(w inventory.Warning) bool { return w.Code == "fence" && !w.Stops }) {
+		t.Errorf("nobody is told to pull its plug: %v", v.Warnings)
+	}
 	if tr.run, err = tr.begun("compute-2", o, v.Hash); err != nil {
 		t.Fatal(err)
 	}
 	tr.ends(inventory.RunDone)
 	steps := tr.steps()
-	for _, key := range []string{"compute-2/power/power", "compute-2/wipe/wipe", "compute-2/off/off"} {
+	for _, key := range []string{"compute-2/fence/fence", "compute-2/power/power", "compute-2/wipe/wipe", "compute-2/off/off"} {
 		if _, there := steps[key]; there {
 			t.Errorf("a dead machine has the step %s", key)
 		}

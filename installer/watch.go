@@ -87,14 +87,15 @@ type stand struct {
 }
 
 // standOf returns a node's stand; ok is false where the run wants nothing of it
-// just now, or its power step is still to come or under way. A node that is
-// through its phases is wanted until the run ends: others need it. It is pure.
+// just now, its power step is still to come or under way, or it was switched off at
+// the end. A node that is through its phases is wanted until the run ends: others need it. It is pure.
 func standOf(steps []inventory.Step, node string) (s stand, ok bool) {
-	done := false
+	done, off := false, false
 	for i, v := range steps {
 		if v.Node != node {
 			continue
 		}
+		off = off || v.Chapter == phaseOff && v.State != inventory.StepPending
 		is := v.State == inventory.StepDone
 		switch v.Chapter {
 		case phasePower:
@@ -116,7 +117,7 @@ func standOf(steps []inventory.Step, node string) (s stand, ok bool) {
 	if s.inHand == nil {
 		return s, s.installed
 	}
-	return s, (done || !s.phases) && s.inHand.Chapter != phaseOff
+	return s, (done || !s.phases) && !off
 }
 
 // interrupted says why a node has to begin its phases again though it has power,

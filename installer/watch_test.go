@@ -26,6 +26,7 @@ func TestStandOf(t *testing.T) {
 		"others need it":           {[]inventory.Step{step(phasePower, inventory.StepDone), step(phaseHandover, inventory.StepDone), step(phaseBoot, inventory.StepDone), other}, true, stand{phases: true, powered: at, handed: true, installed: true}},
 		"a guide step of a rerun":  {[]inventory.Step{step("compute", inventory.StepRunning)}, true, stand{}},
 		"a run that is not its":    {[]inventory.Step{other}, false, stand{}},
+		"it was switched off":      {[]inventory.Step{step(phasePower, inventory.StepDone), step(phaseOff, inventory.StepDone), step(chapterLeave, inventory.StepRunning)}, false, stand{phases: true, powered: at}},
 		"it is being switched off": {[]inventory.Step{step(phasePower, inventory.StepDone), step(phaseOff, inventory.StepRunning)}, false, stand{phases: true, powered: at}},
 	} {
 		got, ok := standOf(c.steps, "n")

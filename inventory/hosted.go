@@ -9,7 +9,7 @@ type Hosted struct {
 }
 
 // HostedServer is a server on a compute node, and what becomes of it when the
-// node is reinstalled.
+// node is reinstalled or released.
 type HostedServer struct {
 	ID      string     `json:"id"`
 	Name    string     `json:"name"`
@@ -21,7 +21,7 @@ type HostedServer struct {
 	Reason  string     `json:"reason"` // why it has this fate
 }
 
-// ServerFate is what a reinstall does to a server.
+// ServerFate is what a reinstall or a release does to a server.
 type ServerFate string
 
 // Fates of a server.
@@ -31,15 +31,26 @@ const (
 	ServerRebuilt   ServerFate = "rebuilt"   // its disk is lost; it is made anew from its image, with its ID and its addresses
 	ServerLost      ServerFate = "lost"      // its disk is lost and nothing can make it anew
 	ServerRemoved   ServerFate = "removed"   // it is the proof's, which makes another
+	ServerMoved     ServerFate = "moved"     // it boots from a volume: another node takes it over
+	ServerRemade    ServerFate = "remade"    // as rebuilt, on another node
 	ServerBlocks    ServerFate = "blocks"    // its state can be neither kept nor made anew: a person decides first
 )
 
-// Leaves fills in what becomes of a server whose node is released. It is pure.
-func Leaves(s HostedServer) HostedServer {
-	if s.Proof {
+// Leaves fills in what becomes of a server, whose fate in a reinstall is known, when
+// its node is released. elsewhere: another compute node could take it. It is pure.
+func Leaves(s HostedServer, elsewhere bool) HostedServer {
+	switch {
+	case s.Proof:
 		s.Fate, s.Reason = ServerRemoved, "it is of the cloud's proof, which makes another where it finds a compute node"
-	} else {
-		s.Fate, s.Reason = ServerBlocks, "nothing would take it over: have its owner delete it, or move it to another compute node (openstack server migrate)"
+	case s.Fate == ServerBlocks:
+	case s.Fate == ServerLost:
+		s.Fate, s.Reason = ServerBlocks, "its disk is on the node, and the image that it was made from is gone: have its owner delete it"
+	case !elsewhere:
+		s.Fate, s.Reason = ServerBlocks, "no other compute node could take it: have its owner delete it, or add a compute node first"
+	case s.Image == "":
+		s.Fate, s.Reason = ServerMoved, "it boots from a volume: another compute node takes it over, under its ID and with its addresses"
+	default:
+		s.Fate, s.Reason = ServerRemade, "its disk is on the node and is lost: it is made anew from its image on another compute node, under its ID and with its addresses"
 	}
 	return s
 }
@@ -50,7 +61,7 @@ func FateOf(s HostedServer, imageThere bool) HostedServer {
 	volume := s.Image == ""
 	switch {
 	case s.Status != "ACTIVE" && s.Status != "SHUTOFF" && s.Status != "ERROR":
-		s.Fate, s.Reason = ServerBlocks, fmt.Sprintf("it is %s, which a reinstall would lose: make it ACTIVE or SHUTOFF, or delete it", s.Status)
+		s.Fate, s.Reason = ServerBlocks, fmt.Sprintf("it is %s, which would be lost: make it ACTIVE or SHUTOFF, or delete it", s.Status)
 	case volume && s.Status == "ACTIVE":
 		s.Fate, s.Reason = ServerRestarted, "it boots from a volume: it is stopped, and started again when the node is back"
 	case volume:

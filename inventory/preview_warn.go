@@ -92,7 +92,7 @@ func (in *PreviewInput) warnLinks(n Node, warn func(string, bool, string, ...any
 	}
 }
 
-// serverWarnings says what a reinstall does to the servers on the node, and to
+// serverWarnings says what a reinstall or a release does to the servers on the node, and to
 // those that reach the world through it.
 func (in *PreviewInput) serverWarnings() []Warning {
 	var out []Warning
@@ -106,6 +106,10 @@ func (in *PreviewInput) serverWarnings() []Warning {
 	if isOnly := func(n Node) bool { return n.Name == in.Only }; in.Rack.Release != ReleaseDebian && slices.ContainsFunc(in.Rack.ByRole(Controller), isOnly) {
 		out = append(out, Warning{Code: "apis", Node: in.Only, Text: "the cloud's APIs and dashboard do not answer until " + in.Only + " is back; servers go on running, but for their volumes, which cannot be reached meanwhile"},
 			Warning{Code: "saved", Node: in.Only, Text: "databases and images are kept on the appliance meanwhile, encrypted; anything else that somebody put on the system disk of " + in.Only + " is lost"})
+	}
+	taken := func(s HostedServer) bool { return s.Fate == ServerMoved || s.Fate == ServerRemade }
+	if in.Release != nil && in.Release.Dead && slices.ContainsFunc(in.Servers, taken) {
+		out = append(out, Warning{Code: "fence", Node: in.Only, Text: "other nodes take its servers over, and nobody switches " + in.Only + " off first: if a server still runs on it, two would write to one volume, so pull its plug"})
 	}
 	for _, s := range in.Servers {
 		if s.Fate != ServerKept {

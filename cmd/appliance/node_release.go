@@ -16,13 +16,14 @@ func nodeRelease() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "release NODE",
 		Short: "Take one node out of an installed rack: wiped, switched off, without a role",
-		Long: `Without --confirm show what the release of the node would do, and change nothing: which of its disks is wiped, which
-servers are in the way, and the hash that confirms exactly this.
+		Long: `Without --confirm show what the release of the node would do, and change nothing: which of its disks is wiped, what
+becomes of each server on it, and the hash that confirms exactly this.
 
-With --confirm and --preview the cloud places nothing on the node any more and forgets it, the node starts into the
-ramdisk, its system disk is wiped and read back, and it is switched off. It is a newcomer again, ready for another role;
-the other nodes prove the cloud. A compute node must carry no server but the proof's; a controller or a network node
-cannot be released. A data disk is left alone. A run that failed goes on with rack install.`,
+With --confirm and --preview the cloud places nothing on the node any more; the node is switched off, and other compute
+nodes take its servers over under their IDs and with their addresses: those that boot from a volume as they were, the
+others made anew from their image. Then the node starts into the ramdisk, its system disk is wiped and read back, it is
+switched off, and the cloud forgets it. It is a newcomer again, ready for another role; the other nodes prove the cloud.
+A controller or a network node cannot be released. A data disk is left alone. A run that failed goes on with rack install.`,
 		Example: `  appliance node release compute-2
   appliance node release compute-2 --full --confirm compute-2 --preview HASH --follow`,
 		Args: cobra.ExactArgs(1),
@@ -42,7 +43,8 @@ func nodeRemove() *cobra.Command {
 		Long: `As node release, and then nothing of the node stays in the inventory: its name, its addresses and the password of its
 BMC are free for another machine. What happened to it stays in runs and events.
 
---dead is for a machine that does not start any more: it is not spoken to and nothing on it is wiped.`,
+--dead is for a machine that does not start any more: it is not spoken to and nothing on it is wiped. Pull
+its plug first: other nodes take its servers over, and two that ran one server would both write to its volume.`,
 		Example: `  appliance node remove compute-2
   appliance node remove compute-2 --dead --confirm compute-2 --preview HASH --follow`,
 		Args: cobra.ExactArgs(1),

@@ -145,6 +145,8 @@ func (c *Cloud) once(ctx context.Context, a kind.API, progress func(string)) (Re
 		return c.doServices(ctx, s, a.Services.Of, progress)
 	case a.Drain != nil:
 		return s.drain(ctx, *a.Drain, progress)
+	case a.Evacuate != nil:
+		return s.evacuate(ctx, *a.Evacuate, progress)
 	case a.Leave != nil:
 		return s.leave(ctx, *a.Leave)
 	case a.Return != nil:

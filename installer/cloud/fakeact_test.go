@@ -14,7 +14,7 @@ func (f *fakeCloud) act(w http.ResponseWriter, r *http.Request, o object) {
 	done := func(name, status string, power int) {
 		o["OS-EXT-STS:task_state"], o["next"] = name, object{"status": status, "power": power}
 		list, _ := o["did"].([]object)
-		o["did"] = append(list, object{"action": name, "instance_uuid": o["id"], "request_id": "req", "start_time": time.Now().UTC().Format("2006-01-02T15:04:05.000000"), "message": nil})
+		o["did"] = append(list, object{"action": name, "instance_uuid": o["id"], "request_id": "req-" + name, "start_time": time.Now().UTC().Format("2006-01-02T15:04:05.000000"), "message": nil})
 	}
 	switch {
 	case ask["os-stop"] != nil:
@@ -32,6 +32,18 @@ func (f *fakeCloud) act(w http.ResponseWriter, r *http.Request, o object) {
 		}
 		reply(w, 202, object{"server": o})
 		return
+	case ask["evacuate"] != nil && string(ask["evacuate"]) == "{}" && f.serviceOf(o["OS-EXT-SRV-ATTR:host"])["state"] == "down":
+		if o["status"] == "ERROR" {
+			o["status"], o["OS-EXT-STS:power_state"] = "ACTIVE", 1
+		}
+		done("evacuate", o["status"].(string), o["OS-EXT-STS:power_state"].(int))
+		o["next"].(object)["host"] = "compute-2"
+		if f.faulty {
+			o["next"] = object{"status": "ERROR", "power": 0}
+			o["fault"] = object{"code": 500, "message": "No valid host was found.", "created": "2025-01-01T00:00:00Z"}
+		}
+		w.WriteHeader(200)
+		return
 	default:
 		reply(w, 400, object{"badRequest": object{"message": "no such action", "code": 400}})
 		return
@@ -43,6 +55,9 @@ func (f *fakeCloud) act(w http.ResponseWriter, r *http.Request, o object) {
 func settle(o object) {
 	if next, ok := o["next"].(object); ok {
 		o["status"], o["OS-EXT-STS:power_state"], o["OS-EXT-STS:task_state"] = next["status"], next["power"], nil
+		if next["host"] != nil {
+			o["OS-EXT-SRV-ATTR:host"] = next["host"]
+		}
 		delete(o, "next")
 	}
 }

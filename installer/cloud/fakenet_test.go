@@ -1,7 +1,6 @@
 package cloud
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -90,12 +89,8 @@ func (f *fakeCloud) compute(w http.ResponseWriter, r *http.Request, p []string) 
 			reply(w, 200, object{"keypair": f.get("keypairs", p[1])})
 		}
 	case "os-services":
-		if r.Method == "PUT" {
-			o := f.get("nova_services", p[1])
-			var change object
-			_ = json.NewDecoder(r.Body).Decode(&change)
-			o["status"], o["disabled_reason"] = change["status"], change["disabled_reason"]
-			reply(w, 200, object{"service": o})
+		if r.Method != "GET" {
+			f.novaService(w, r, f.get("nova_services", p[1]))
 			return
 		}
 		reply(w, 200, object{"services": match(f.kinds["nova_services"], nil)})

@@ -9,8 +9,16 @@ import (
 // none.
 func (f *fakeCloud) placement(w http.ResponseWriter, r *http.Request, p []string) {
 	switch {
+	case p[0] == "allocations" || r.Method == "DELETE" || len(p) == 3 && p[2] == "allocations":
+		f.allocations(w, r, p)
 	case len(p) == 1:
-		reply(w, 200, object{"resource_providers": []object{{"uuid": "rp-1", "name": "compute-1"}, {"uuid": "rp-2", "name": "compute-2"}, {"uuid": "rp-x", "name": "a shared disk"}}})
+		list := []object{}
+		for _, o := range []object{{"uuid": "rp-1", "name": "compute-1"}, {"uuid": "rp-2", "name": "compute-2"}, {"uuid": "rp-x", "name": "a shared disk"}} {
+			if f.get("gone", o["uuid"].(string)) == nil {
+				list = append(list, o)
+			}
+		}
+		reply(w, 200, object{"resource_providers": list})
 	case p[2] == "inventories" && p[1] == "rp-x":
 		reply(w, 200, object{"inventories": object{"DISK_GB": object{"total": 100, "reserved": 0, "allocation_ratio": 1.0}}})
 	case p[2] == "inventories":
@@ -37,8 +45,17 @@ func (f *fakeCloud) withPlacement() {
 func (f *fakeCloud) actions(w http.ResponseWriter, r *http.Request, p []string) {
 	o := f.get("servers", p[1])
 	a := object{"action": "create", "instance_uuid": p[1], "request_id": o["made_by"], "start_time": "2026-11-27T06:24:30.000000", "message": nil}
+	did, _ := o["did"].([]object)
+	if len(p) == 4 && p[3] == "req-evacuate" {
+		// It is at work for two looks more after the server is shown on its new node.
+		ev := object{"event": "compute_rebuild_instance", "start_time": "2026-11-27T06:25:22.000000", "finish_time": nil, "result": nil}
+		if f.looks[p[1]+p[3]]++; f.looks[p[1]+p[3]] > 2 {
+			ev["finish_time"], ev["result"] = "2026-11-27T06:26:22.000000", "Success"
+		}
+		reply(w, 200, object{"instanceAction": object{"action": "evacuate", "request_id": p[3], "start_time": "2026-11-27T06:24:30.000000", "events": []object{ev}}})
+		return
+	}
 	if len(p) == 3 {
-		did, _ := o["did"].([]object)
 		reply(w, 200, object{"instanceActions": append(did, a)})
 		return
 	}

@@ -8,12 +8,13 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/agents"
+	"github.com/gophercloud/gophercloud/v2/openstack/placement/v1/resourceproviders"
 
 	"sandai/installer/guide/kind"
 )
 
 // leave has the cloud forget a node, see kind.APILeave. Nova takes the node's
-// resource provider out of Placement itself.
+// resource provider out of Placement itself where nothing of it is held.
 func (s *session) leave(ctx context.Context, l kind.APILeave) (Result, error) {
 	there, err := s.serversOn(ctx, l.Node)
 	if err != nil {
@@ -23,6 +24,20 @@ func (s *session) leave(ctx context.Context, l kind.APILeave) (Result, error) {
 		return Result{}, permanent{fmt.Errorf("server %s (%s) is still on %s: delete it or move it to another compute node, then try the step again", there[0].Name, there[0].ID, l.Node)}
 	}
 	var gone []string
+	pc, err := s.placement()
+	if err != nil {
+		return Result{}, err
+	}
+	pc.Microversion = generationsFrom
+	providers, err := s.providersOf(ctx, pc, l.Node)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, p := range providers {
+		if _, err := s.freeProvider(ctx, pc, p.UUID); err != nil {
+			return Result{}, err
+		}
+	}
 	svc, err := s.computeService(ctx, l.Node)
 	if err != nil {
 		return Result{}, err
@@ -36,6 +51,13 @@ func (s *session) leave(ctx context.Context, l kind.APILeave) (Result, error) {
 			return Result{}, fmt.Errorf("have Nova forget nova-compute on %s: %w", l.Node, err)
 		}
 		gone = append(gone, "nova-compute")
+	}
+	for _, p := range providers {
+		// 404: Nova did it.
+		err := resourceproviders.Delete(ctx, pc, p.UUID).ExtractErr()
+		if err != nil && !gophercloud.ResponseCodeIs(err, 404) {
+			return Result{Changed: true}, fmt.Errorf("have Placement forget %s: %w", p.Name, err)
+		}
 	}
 	nc, err := s.network()
 	if err != nil {

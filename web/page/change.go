@@ -57,7 +57,9 @@ var serverFates = map[inventory.ServerFate]struct {
 	inventory.ServerRebuilt:   {Lamp{"✕", Text{"made anew", "再作成"}, "bad"}, "ディスクはこのノード上にあり失われます。同じ ID とアドレスで、元のイメージから作り直します"},
 	inventory.ServerLost:      {Lamp{"✕", Text{"lost", "消失"}, "bad"}, "ディスクはこのノード上にあり失われます。元のイメージもありません"},
 	inventory.ServerRemoved:   {Lamp{"◔", Text{"removed", "削除"}, "wait"}, "動作証明用のサーバーです。次の証明で作り直します"},
-	inventory.ServerBlocks:    {Lamp{"✕", Text{"in the way", "要対応"}, "bad"}, "この状態のままでは失われます。ACTIVE か SHUTOFF にするか、削除してください"},
+	inventory.ServerMoved:     {Lamp{"◔", Text{"moved", "移動"}, "wait"}, "ボリュームから起動します。同じ ID とアドレスのまま、別のコンピュートノードが引き継ぎます"},
+	inventory.ServerRemade:    {Lamp{"✕", Text{"made anew elsewhere", "別ノードで再作成"}, "bad"}, "ディスクはこのノード上にあり失われます。同じ ID とアドレスで、別のコンピュートノードに元のイメージから作り直します"},
+	inventory.ServerBlocks:    {Lamp{"✕", Text{"in the way", "要対応"}, "bad"}, "このままでは失われます。ACTIVE か SHUTOFF にするか、所有者が削除するか、引き継げるコンピュートノードを追加してください"},
 }
 
 // ReleaseQuery are the options of a release as the page's address has them.

@@ -24,6 +24,7 @@ type API struct {
 	Proof    *APIProof    `json:"proof,omitempty" yaml:"proof,omitempty"`
 	Drain    *APIDrain    `json:"drain,omitempty" yaml:"drain,omitempty"`
 	Return   *APIDrain    `json:"return,omitempty" yaml:"return,omitempty"`
+	Evacuate *APIDrain    `json:"evacuate,omitempty" yaml:"evacuate,omitempty"`
 	Leave    *APILeave    `json:"leave,omitempty" yaml:"leave,omitempty"`
 }
 
@@ -136,11 +137,12 @@ type APILeave struct {
 	Node string `json:"node" yaml:"node"`
 }
 
-// APIDrain takes a compute node out of the cloud for its reinstall, or brings it
-// back; no guide has it. Drain has Nova place no servers on Node any more and
+// APIDrain takes a compute node out of the cloud, brings it back, or empties it; no
+// guide has it. Drain has Nova place no servers on Node any more and
 // stops those that run; it fails where a server is there that is not among
 // Servers, for nobody decided about that. Return has Nova use the node again,
-// and makes the servers anew and starts them as Servers says.
+// and makes the servers anew and starts them as Servers says. Evacuate, for a node
+// that is certainly off, has Nova make the servers anew on other nodes.
 type APIDrain struct {
 	Node    string        `json:"node" yaml:"node"`
 	Since   time.Time     `json:"since" yaml:"since"` // when it was decided: a rebuild after it needs no other
