@@ -54,19 +54,27 @@ func (tr *trial) until(what string, is func() bool) {
 		if tr.ctx.Err() != nil {
 			tr.t.Fatalf("waited in vain until %s; run %s: %s; %v", what, tr.run.State, tr.run.Reason, tr.unfinished(tr.run.ID))
 		}
-		evs, err := tr.store.Events(context.Background(), 0, 10000)
-		if err != nil {
-			tr.t.Fatal(err)
-		}
-		if tr.kill > 0 && len(evs) >= tr.kill {
-			tr.stop()
-			tr.kill = 0
-			tr.stop = tr.start(tr.ctx)
+		poll := 20 * time.Millisecond
+		if tr.kill > 0 {
+			poll = 2 * time.Millisecond
+			tr.killWhenDue()
 		}
 		if tr.run.ID != 0 {
 			tr.run = tr.ok(tr.store.Run(context.Background(), tr.run.ID))
 		}
-		time.Sleep(2 * time.Millisecond) // the poll of a condition, bounded by ctx
+		time.Sleep(poll) // the poll of a condition, bounded by ctx
+	}
+}
+
+func (tr *trial) killWhenDue() {
+	evs, err := tr.store.Events(context.Background(), 0, 10000)
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	if len(evs) >= tr.kill {
+		tr.stop()
+		tr.kill = 0
+		tr.stop = tr.start(tr.ctx)
 	}
 }
 
