@@ -98,11 +98,29 @@ func guestRecords(r roots, m *modules) ([]cpio.Record, error) {
 	}
 	records = append(records, cpio.StaticFile("lib/modules/order", order.String(), 0o644))
 	layers := []string{r.tools, r.base}
-	programs, err := needed(layers, "usr/sbin/dropbear", "usr/bin/dropbearkey", "usr/bin/busybox")
+	programs, err := programRecords(layers, "usr/sbin/dropbear", "usr/bin/dropbearkey", "usr/bin/busybox")
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range programs {
+	records = append(records, programs...)
+	for _, f := range guestFiles {
+		text := f.text
+		if f.embedded != "" {
+			text = file(f.embedded)
+		}
+		records = append(records, cpio.StaticFile(f.path, text, f.mode))
+	}
+	return records, nil
+}
+
+// programRecords are programs with all that they are linked to, for an initramfs.
+func programRecords(layers []string, names ...string) ([]cpio.Record, error) {
+	files, err := needed(layers, names...)
+	if err != nil {
+		return nil, err
+	}
+	var records []cpio.Record
+	for _, p := range files {
 		real, err := lookup(layers, p)
 		if err != nil {
 			return nil, err
@@ -112,13 +130,6 @@ func guestRecords(r roots, m *modules) ([]cpio.Record, error) {
 			return nil, err
 		}
 		records = append(records, cpio.StaticFile(guestPath(p), string(data), 0o755))
-	}
-	for _, f := range guestFiles {
-		text := f.text
-		if f.embedded != "" {
-			text = file(f.embedded)
-		}
-		records = append(records, cpio.StaticFile(f.path, text, f.mode))
 	}
 	return records, nil
 }

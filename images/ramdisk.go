@@ -30,6 +30,9 @@ var deployModules = []string{
 	"ipmi_si", "ipmi_devintf", "bonding", "8021q",
 }
 
+// rescuePrograms are what a person works with in a rescue; the rest is on the disk.
+var rescuePrograms = []string{"usr/bin/busybox", "usr/sbin/dropbear", "usr/sbin/e2fsck", "usr/sbin/blkid"}
+
 // kernel stores Debian's kernel as it is.
 func (s *session) kernel(ctx context.Context) (inventory.Image, error) {
 	return s.image(ctx, NameKernel, keyOf(NameKernel, s.baseKey()), func(ctx context.Context, j *journal, work string) (artefact, error) {
@@ -51,7 +54,7 @@ func (s *session) ramdisk(ctx context.Context) (inventory.Image, error) {
 	if err != nil {
 		return inventory.Image{}, inventory.Errorf(inventory.Invalid, "the agent's binary, which becomes the ramdisk's /init: %w (make it with: make build)", err)
 	}
-	return s.image(ctx, NameRamdisk, keyOf(NameRamdisk, s.baseKey(), agent, deployModules), func(ctx context.Context, j *journal, work string) (artefact, error) {
+	return s.image(ctx, NameRamdisk, keyOf(NameRamdisk, s.baseKey(), agent, deployModules, rescuePrograms), func(ctx context.Context, j *journal, work string) (artefact, error) {
 		r, err := s.roots()
 		if err != nil {
 			return artefact{}, err
@@ -69,6 +72,11 @@ func (s *session) ramdisk(ctx context.Context) (inventory.Image, error) {
 			return artefact{}, err
 		}
 		fmt.Fprintf(j, "Linux %s, %d files of modules\n", m.version, len(records))
+		programs, err := programRecords([]string{r.tools, r.base}, rescuePrograms...)
+		if err != nil {
+			return artefact{}, err
+		}
+		records = append(records, programs...)
 		records = append(records, cpio.StaticFile("init", string(init), 0o755))
 		out := filepath.Join(work, NameRamdisk)
 		return artefact{path: out, format: "file"}, writeRamdisk(out, records)

@@ -87,6 +87,8 @@ func (e *Engine) seen(ctx context.Context, rackID uint, node string, req invento
 		n.LastSeen = time.Now()
 		if req.Stage == inventory.StageRamdisk {
 			n.BootNonce = ""
+		} else {
+			leaveRescue(n)
 		}
 		return nil
 	})

@@ -177,7 +177,7 @@ func (e *Engine) begin(ctx context.Context, rack inventory.Rack, run inventory.R
 func (e *Engine) applicable(ctx context.Context, rack inventory.Rack, p inventory.Plan) error {
 	for _, n := range rack.Nodes {
 		if n.State != inventory.Active {
-			if err := untouchable(n); err != nil && n.Role != "" {
+			if err := spokenFor(n); err != nil && n.Role != "" {
 				return err
 			}
 			continue

@@ -42,6 +42,8 @@ func decide(n inventory.Node) inventory.BootDecision {
 		d.Reason = "it was let into the ramdisk to be looked at and did not report; ask for its inspection again"
 	case n.NonceSpends >= most:
 		d.Action, d.Reason = inventory.BootSilent, fmt.Sprintf("the ramdisk was handed out %d times and its agent never reported", n.NonceSpends)
+	case n.State == inventory.Maintenance:
+		d.Action, d.Reason, d.Nonce = inventory.BootRamdisk, "it is rescued, nothing is written", n.BootNonce
 	case look:
 		d.Action, d.Reason, d.Nonce = inventory.BootRamdisk, "its hardware is looked at, nothing is written", n.BootNonce
 	default:

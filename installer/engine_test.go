@@ -127,6 +127,7 @@ type world struct {
 	eng    *installer.Engine
 	fails  map[string]int  // how often the agent still fails at a step
 	gone   map[string]bool // nodes whose agent died
+	lives  map[string]int  // how often a node was powered on: a life ends with the next
 	on     map[string]bool // nodes that have power
 	tasks  []string        // keys of what was handed out outside of runs
 	drift  map[string]bool // steps that a look finds not to be so; to carry one out mends it
@@ -175,7 +176,7 @@ func newWorld(t *testing.T) *world {
 	if r, err = s.Rack(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, store: s, kept: s, keepDir: filepath.Join(dir, "kept"), ca: ca, rack: r, guide: shortGuide{}, cloud: sunny{}, waits: 50 * time.Millisecond, fails: map[string]int{}, drift: map[string]bool{}, gone: map[string]bool{}, on: map[string]bool{}}
+	return &world{t: t, store: s, kept: s, keepDir: filepath.Join(dir, "kept"), ca: ca, rack: r, guide: shortGuide{}, cloud: sunny{}, waits: 50 * time.Millisecond, fails: map[string]int{}, drift: map[string]bool{}, gone: map[string]bool{}, lives: map[string]int{}, on: map[string]bool{}}
 }
 
 // unfinished lists the steps that are not done, for a failure's message.
@@ -257,13 +258,17 @@ func (m *machine) SetPower(ctx context.Context, op bmc.PowerOp) error {
 	// The machine outlives the engine that powered it on.
 	n := m.w.rack.Nodes[m.port-623]
 	m.w.setGone(n.Name, false)
-	go m.w.live(m.w.t.Context(), n)
+	m.w.mu.Lock()
+	m.w.lives[n.Name]++
+	life := m.w.lives[n.Name]
+	m.w.mu.Unlock()
+	go m.w.live(m.w.t.Context(), n, life)
 	return nil
 }
 
 // live is a node's life from its first DHCP frame. It speaks to whichever
 // engine is there, and repeats what got no answer.
-func (w *world) live(ctx context.Context, n inventory.Node) {
+func (w *world) live(ctx context.Context, n inventory.Node, life int) {
 	m := inventory.Machine{MAC: n.MAC(inventory.Provisioning)}
 	d, err := w.engine().Spend(ctx, w.rack.ID, m)
 	if err != nil || d.Action != inventory.BootRamdisk {
@@ -287,7 +292,7 @@ func (w *world) live(ctx context.Context, n inventory.Node) {
 		return
 	}
 	req := inventory.PollRequest{Stage: inventory.StageRamdisk, Look: !w.old}
-	for ctx.Err() == nil && !w.isGone(n.Name) {
+	for ctx.Err() == nil && !w.isOver(n.Name, life) {
 		short, cancel := context.WithTimeout(ctx, w.waits)
 		reply, err := w.engine().Poll(short, w.rack.ID, n.Name, req)
 		cancel()
@@ -327,10 +332,10 @@ func (w *world) report(ctx context.Context, node string, r inventory.StepReport)
 	}
 }
 
-func (w *world) isGone(node string) bool {
+func (w *world) isOver(node string, life int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.gone[node]
+	return w.gone[node] || w.lives[node] != life
 }
 
 func (w *world) setGone(node string, gone bool) {

@@ -111,6 +111,15 @@ func untouchable(n inventory.Node) error {
 		errHandsOff, n.Name, n.HandsOff.UTC().Format("2006-01-02 15:04:05 UTC"), byAndWhy(n.HandsOffBy, n.HandsOffWhy), n.Name)
 }
 
+// spokenFor is the error of who wants to install or change a node that hands are off
+// or that is in rescue, nil for any other.
+func spokenFor(n inventory.Node) error {
+	if n.State == inventory.Maintenance {
+		return inventory.Errorf(inventory.Conflict, "%s is in rescue since %s: end that first (appliance node rescue %s --end)", n.Name, n.Since.UTC().Format("2006-01-02 15:04:05 UTC"), n.Name)
+	}
+	return untouchable(n)
+}
+
 // reins end what is under way with a node.
 type reins struct {
 	mu    sync.Mutex

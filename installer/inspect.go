@@ -107,7 +107,7 @@ func (e *Engine) awaitVisit(ctx context.Context, n inventory.Node) error {
 // armVisit lets a node into the ramdisk. Since is what its hardware must have
 // been looked at after.
 func armVisit(n *inventory.Node) {
-	n.BootNonce, n.NonceSpends, n.Reason, n.Since = rand.Text(), 0, "", time.Now()
+	n.BootNonce, n.NonceSpends, n.Reason, n.Since, n.RescuedFrom = rand.Text(), 0, "", time.Now(), ""
 }
 
 // inspectSteps are the phases up to the inspection of one node, and its end. It
@@ -161,13 +161,15 @@ const (
 )
 
 // visitTasks returns the only task that an agent in the ramdisk gets without a run: to
-// look at the hardware, and then to restart from the machine's own disk.
+// look at the hardware, and then, or when a rescue is over, to restart from the
+// machine's own disk.
 func visitTasks(n inventory.Node, req inventory.PollRequest) []inventory.Task {
-	if req.Stage != inventory.StageRamdisk || !visiting(n) {
+	over := rescueOver(n)
+	if req.Stage != inventory.StageRamdisk || !over && !visiting(n) {
 		return nil
 	}
 	k := kindRestart
-	if n.Reason == "" && (n.Hardware == nil || n.Hardware.Seen.Before(n.Since)) {
+	if !over && n.Reason == "" && (n.Hardware == nil || n.Hardware.Seen.Before(n.Since)) {
 		k = phaseInspect
 	}
 	t := visitTask(n.Name, k)

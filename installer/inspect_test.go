@@ -126,7 +126,7 @@ func TestNewcomer(t *testing.T) {
 		t.Fatalf("a newcomer gets %s: %s, %v", d.Action, d.Reason, err)
 	}
 	name := d.Node
-	tr.live(tr.ctx, tr.node(name)) // returns when it was told to restart
+	tr.live(tr.ctx, tr.node(name), 0) // returns when it was told to restart
 	if d := cmp.Diff([]string{name + "/inspect/inspect", name + "/restart/restart"}, tr.noted()); d != "" {
 		t.Errorf("what its agent was handed (-want +got):\n%s", d)
 	}
@@ -147,7 +147,7 @@ func TestNewcomer(t *testing.T) {
 	if err != nil || got.Run != nil || len(got.Waiting) != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	tr.live(tr.ctx, n)
+	tr.live(tr.ctx, n, 0)
 	if len(tr.noted()) != 4 {
 		t.Errorf("handed out: %v", tr.noted())
 	}
@@ -184,7 +184,7 @@ func TestNewcomerFails(t *testing.T) {
 	if _, err := tr.engine().Decide(tr.ctx, tr.rack.ID, inventory.Machine{MAC: "52:54:00:aa:00:03"}); err != nil {
 		t.Fatal(err)
 	}
-	tr.live(tr.ctx, tr.node(name))
+	tr.live(tr.ctx, tr.node(name), 0)
 	n := tr.node(name)
 	if n.State != inventory.Discovered || n.Reason != "its inspection failed: exit status 1" {
 		t.Errorf("it is %s: %s", n.State, n.Reason)

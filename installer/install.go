@@ -153,7 +153,7 @@ func (e *Engine) look(ctx context.Context, name string) (rack inventory.Rack, p 
 
 func (e *Engine) start(ctx context.Context, rack inventory.Rack, p inventory.Plan, v inventory.Preview, req inventory.InstallRequest) (inventory.Run, error) {
 	for _, n := range rack.Nodes {
-		if err := untouchable(n); err != nil && n.Role != "" {
+		if err := spokenFor(n); err != nil && n.Role != "" {
 			return inventory.Run{}, err
 		}
 	}

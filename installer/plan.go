@@ -68,7 +68,7 @@ func isPhase(chapter string) bool {
 }
 
 // inRamdisk reports whether an agent step of a chapter runs in the ramdisk.
-func inRamdisk(chapter string) bool { return isPhase(chapter) }
+func inRamdisk(chapter string) bool { return isPhase(chapter) || chapter == chapterRescue }
 
 // deploySteps returns the phases of one node. It is pure.
 func deploySteps(r inventory.Rack, n inventory.Node, img inventory.Image, imagesURL string) ([]inventory.Step, error) {

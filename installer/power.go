@@ -51,8 +51,8 @@ func (e *Engine) power(ctx context.Context, run inventory.Run, s inventory.Step)
 	return outcome{changed: true, summary: text}, nil
 }
 
-// arm makes the node's next boot one to the ramdisk: to be installed, or only to
-// be looked at.
+// arm makes the node's next boot one to the ramdisk: to be installed, wiped or
+// rescued, or only to be looked at.
 func (e *Engine) arm(ctx context.Context, run inventory.Run, node string) (inventory.Node, error) {
 	if run.Kind == inventory.RunInspect {
 		return e.store.UpdateNode(ctx, run.RackID, node, func(n *inventory.Node) error {
@@ -63,6 +63,9 @@ func (e *Engine) arm(ctx context.Context, run inventory.Run, node string) (inven
 			return nil
 		})
 	}
+	if run.Kind == inventory.RunRescue {
+		return e.armRescue(ctx, run, node)
+	}
 	state := inventory.Releasing
 	if run.Kind != inventory.RunRelease {
 		state = inventory.Deploying
@@ -71,7 +74,7 @@ func (e *Engine) arm(ctx context.Context, run inventory.Run, node string) (inven
 		}
 	}
 	return e.store.UpdateNode(ctx, run.RackID, node, func(n *inventory.Node) error {
-		n.BootNonce, n.NonceSpends = rand.Text(), 0
+		n.BootNonce, n.NonceSpends, n.RescuedFrom = rand.Text(), 0, ""
 		setState(n, state, "")
 		return nil
 	}, inventory.Event{Time: time.Now(), Type: inventory.EventNodeState, RunID: &run.ID, Node: node, Text: node + " is " + string(state)})

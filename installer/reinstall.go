@@ -78,8 +78,7 @@ func (e *Engine) reinstall(ctx context.Context, name, node string) (r change, er
 		return r, err
 	}
 	n := *found
-	switch {
-	case n.Role == "":
+	if n.Role == "" {
 		return r, inventory.Errorf(inventory.Conflict, "%s has no role: give it one first (appliance node role %s)", node, node)
 	}
 	// What a controller left with the appliance belongs to its run: another one

@@ -31,7 +31,7 @@ const (
 	Failed      NodeState = "failed"
 	Parked      NodeState = "parked"
 	Releasing   NodeState = "releasing"
-	Maintenance NodeState = "maintenance"
+	Maintenance NodeState = "maintenance" // in rescue: it runs the ramdisk, with a shell
 )
 
 // Firmware is what starts a node: "bios" or "uefi".
@@ -74,6 +74,9 @@ type Node struct {
 	HandsOff    *time.Time `gorm:"serializer:stamp" json:"hands_off,omitempty"`
 	HandsOffBy  string     `json:"hands_off_by,omitempty"`
 	HandsOffWhy string     `json:"hands_off_why,omitempty"`
+	// RescuedFrom is the State that a node in rescue goes back to. It stays after the
+	// rescue until the node is seen outside of the ramdisk.
+	RescuedFrom NodeState `json:"rescued_from,omitempty"`
 }
 
 // NIC is one network interface, known by its MAC.

@@ -60,6 +60,12 @@ type ReleaseRequest struct {
 	Confirm     string `json:"confirm"`
 }
 
+// RescueRequest asks for one node to be started into the ramdisk with a shell.
+// Confirm is the node's name: what runs on it ends.
+type RescueRequest struct {
+	Confirm string `json:"confirm"`
+}
+
 // Report is how a rack's latest install went, and what its latest proof found.
 type Report struct {
 	Rack         string        `json:"rack"`

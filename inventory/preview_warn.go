@@ -26,6 +26,9 @@ func (in *PreviewInput) warnings(n Node, disks []PreviewDisk) []Warning {
 	if n.HandsOff != nil {
 		warn("hands-off", true, "is not to be touched (hands off): let it go first")
 	}
+	if n.State == Maintenance {
+		warn("rescue", true, "is in rescue: end that first")
+	}
 	if n.Hardware == nil {
 		warn("never-inspected", false, "was never inspected: what is on its disks is not known; a disk that is not blank stops the install unless it is confirmed")
 	}

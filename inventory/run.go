@@ -29,6 +29,7 @@ const (
 	RunApply     RunKind = "apply"     // an installed rack is made as its plan says: what differs is changed, new nodes are installed
 	RunCheck     RunKind = "check"     // an installed rack is compared with its plan; nothing is changed
 	RunInspect   RunKind = "inspect"   // the hardware of some nodes is looked at
+	RunRescue    RunKind = "rescue"    // one node is started into the ramdisk, with a shell
 	RunProof     RunKind = "proof"     // an installed cloud proves itself once more
 )
 
@@ -49,7 +50,7 @@ type Run struct {
 	RackID   uint       `json:"-"`
 	Rack     string     `json:"rack"`
 	Kind     RunKind    `json:"kind"`
-	Nodes    []string   `gorm:"serializer:json" json:"nodes,omitempty"` // that a reinstall or release is of; none: the whole rack
+	Nodes    []string   `gorm:"serializer:json" json:"nodes,omitempty"` // that a reinstall, release or rescue is of; none: the whole rack
 	PlanHash string     `json:"plan_hash"`                              // SHA-256 of the plan's text
 	Erase    bool       `json:"erase"`                                  // a person confirmed that disks which are not blank may be erased
 	State    RunState   `json:"state"`

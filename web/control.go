@@ -65,7 +65,8 @@ type RoleControl interface {
 	SetRole(ctx context.Context, rack, node string, req inventory.RoleRequest) (inventory.Node, error)
 }
 
-// NodeControl holds nodes still, installs them anew, and takes them out of the rack.
+// NodeControl holds nodes still, rescues them, installs them anew, and takes them out
+// of the rack.
 type NodeControl interface {
 	// ReinstallPreview is what a reinstall of a node would do: its disks, the
 	// servers on it, and the hash that confirms exactly this.
@@ -76,6 +77,10 @@ type NodeControl interface {
 	// the rack.
 	ReleasePreview(ctx context.Context, rack, node string, o inventory.ReleaseOptions) (inventory.Preview, error)
 	Release(ctx context.Context, rack, node string, req inventory.ReleaseRequest) (inventory.Run, error)
+	// Rescue starts a node into the ramdisk with a shell, EndRescue has it restart
+	// from its own disk.
+	Rescue(ctx context.Context, rack, node string, req inventory.RescueRequest) (inventory.Run, error)
+	EndRescue(ctx context.Context, rack, node string) (inventory.Node, error)
 	// HandsOff has nothing sent to a node or its BMC any more, at once, until
 	// LetGo; why may be "". Either changes nothing where it is so already.
 	HandsOff(ctx context.Context, rack, node, why string) (inventory.Node, error)
@@ -99,6 +104,12 @@ type reinstallRequest struct {
 	Name string `path:"name" doc:"the node's name" example:"compute-1"`
 	Rack string `query:"rack" doc:"the rack's name; needed where two racks have a node of that name"`
 	Body inventory.ReinstallRequest
+}
+
+type rescueRequest struct {
+	Name string `path:"name" doc:"the node's name" example:"compute-1"`
+	Rack string `query:"rack" doc:"the rack's name; needed where two racks have a node of that name"`
+	Body inventory.RescueRequest
 }
 
 type releaseQuery struct {
@@ -226,6 +237,20 @@ func (s *server) controlRoutes(api huma.API) {
 			return nil, err
 		}
 		return reply(s.Control.HandsOff(ctx, rack, in.Name, in.Body.Why))
+	})
+	huma.Register(api, post("node-rescue", "/nodes/{name}/rescue", "Start a node into the ramdisk, with a shell; what runs on it ends"), func(ctx context.Context, in *rescueRequest) (*answer[inventory.Run], error) {
+		rack, err := s.rackOf(ctx, in.Rack, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return reply(s.Control.Rescue(ctx, rack, in.Name, in.Body))
+	})
+	huma.Register(api, post("node-end-rescue", "/nodes/{name}/end-rescue", "Have a node in rescue restart from its own disk"), func(ctx context.Context, in *nodeName) (*answer[inventory.Node], error) {
+		rack, err := s.rackOf(ctx, in.Rack, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		return reply(s.Control.EndRescue(ctx, rack, in.Name))
 	})
 	huma.Register(api, post("node-let-go", "/nodes/{name}/let-go", "End hands off: what waited on the node goes on"), func(ctx context.Context, in *nodeName) (*answer[inventory.Node], error) {
 		rack, err := s.rackOf(ctx, in.Rack, in.Name)

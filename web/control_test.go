@@ -53,6 +53,9 @@ func TestControl(t *testing.T) {
 		"reinstall unseen":  {"POST", "/nodes/compute-1/reinstall", `{"confirm":"compute-1","preview_hash":"x"}`, 409, `has changed since it was shown`},
 		"hands off":         {"POST", "/nodes/compute-1/hands-off", `{"why":"smoke"}`, 200, `"hands_off_why":"smoke"`},
 		"hands off nobody":  {"POST", "/nodes/x/hands-off", `{}`, 404, `there is no node x`},
+		"rescue, a slip":    {"POST", "/nodes/compute-1/rescue", `{"confirm":"compute-2"}`, 422, `cuts the power of compute-1`},
+		"rescue nobody":     {"POST", "/nodes/x/rescue", `{"confirm":"x"}`, 404, `there is no node x`},
+		"end rescue":        {"POST", "/nodes/compute-1/end-rescue", "", 200, `"name":"compute-1"`},
 		"let go":            {"POST", "/nodes/compute-1/let-go", "", 200, `"name":"compute-1"`},
 		"role, odd field":   {"POST", "/nodes/compute-1/role", `{"rôle":"compute"}`, 422, `"code":"invalid"`},
 	} {

@@ -27,6 +27,14 @@ func (s *server) rackPages(r *gin.Engine) {
 		_, err := s.Control.HandsOff(c.Request.Context(), c.Param("rack"), c.Param("node"), c.PostForm("why"))
 		s.nodeAction(c, err)
 	})
+	r.POST("/racks/:rack/nodes/:node/rescue", func(c *gin.Context) {
+		_, err := s.Control.Rescue(c.Request.Context(), c.Param("rack"), c.Param("node"), inventory.RescueRequest{Confirm: c.PostForm("confirm")})
+		s.nodeAction(c, err)
+	})
+	r.POST("/racks/:rack/nodes/:node/end-rescue", func(c *gin.Context) {
+		_, err := s.Control.EndRescue(c.Request.Context(), c.Param("rack"), c.Param("node"))
+		s.nodeAction(c, err)
+	})
 	r.POST("/racks/:rack/nodes/:node/let-go", func(c *gin.Context) {
 		_, err := s.Control.LetGo(c.Request.Context(), c.Param("rack"), c.Param("node"))
 		s.nodeAction(c, err)

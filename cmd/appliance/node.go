@@ -23,7 +23,7 @@ func newNodeCommand() *cobra.Command {
 		RunE: help,
 	}
 	c.PersistentFlags().String("rack", "", "the node's rack, where several have a node of that name")
-	c.AddCommand(nodeList(), nodeShow(), nodePower(), nodeConsole(), nodeRole(), nodeHandsOff(), nodeLetGo(), nodeReinstall(), nodeRelease(), nodeRemove())
+	c.AddCommand(nodeList(), nodeShow(), nodePower(), nodeConsole(), nodeRole(), nodeHandsOff(), nodeLetGo(), nodeRescue(), nodeReinstall(), nodeRelease(), nodeRemove())
 	return c
 }
 

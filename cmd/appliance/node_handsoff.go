@@ -57,7 +57,7 @@ func nodeChange(cmd *cobra.Command, node, what string, body any, asJSON bool) er
 	case n.HandsOff != nil:
 		fmt.Fprintf(cmd.OutOrStdout(), "hands off %s %s\n", n.Name, handsOffLine(n))
 	default:
-		fmt.Fprintf(cmd.OutOrStdout(), "%s is let go, and is %s\n", n.Name, n.State)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s is %s\n", n.Name, n.State)
 	}
 	return nil
 }

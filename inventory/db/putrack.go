@@ -214,6 +214,7 @@ func putNode(tx *gorm.DB, rackID uint, n *inventory.Node, kept map[string]invent
 			n.Hardware, n.BootNonce, n.NonceSpends, n.LastSeen = old.Hardware, old.BootNonce, old.NonceSpends, old.LastSeen
 		}
 		n.HandsOff, n.HandsOffBy, n.HandsOffWhy = old.HandsOff, old.HandsOffBy, old.HandsOffWhy
+		n.RescuedFrom = old.RescuedFrom
 		return saveRow(tx, n)
 	}
 	n.ID = 0

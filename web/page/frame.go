@@ -85,6 +85,8 @@ func runLamp(r inventory.Run) Lamp {
 		active, done = Text{"Checking for drift", "差異を確認中"}, Text{"Checked", "確認済み"}
 	case inventory.RunInspect:
 		active, done = Text{"Inspecting", "調査中"}, Text{"Inspected", "調査済み"}
+	case inventory.RunRescue:
+		active, done = Text{"Starting a rescue", "レスキューを開始中"}, Text{"Rescue started", "レスキュー開始済み"}
 	case inventory.RunProof:
 		active, done = Text{"Proving", "実証中"}, Text{"Proved", "実証済み"}
 	}

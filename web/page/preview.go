@@ -129,6 +129,8 @@ var warningTitles = map[string]Text{
 	"disk":            {"The chosen disk is not there", "指定されたディスクが見つかりません"},
 	"newcomer":        {"No role: left alone", "ロールなし：何もしません"},
 	"hands-off":       {"Hands off", "操作禁止"},
+	"rescue":          {"In rescue", "レスキュー中"},
+	"fence":           {"Pull its plug first", "先に電源を抜いてください"},
 	"server":          {"Servers on the node", "ノード上のサーバー"},
 	"apis":            {"What does not answer meanwhile", "その間に応答しないもの"},
 	"saved":           {"What is kept meanwhile", "その間に保管するもの"},

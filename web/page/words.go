@@ -25,7 +25,7 @@ var nodeLamps = map[inventory.NodeState]Lamp{
 	inventory.Failed:      {"✕", Text{"failed", "失敗"}, "bad"},
 	inventory.Parked:      {"⏸", Text{"parked", "保留"}, "bad"},
 	inventory.Releasing:   {"◔", Text{"releasing", "解放中"}, "busy"},
-	inventory.Maintenance: {"◇", Text{"maintenance", "保守中"}, "quiet"},
+	inventory.Maintenance: {"◇", Text{"in rescue", "レスキュー中"}, "wait"},
 }
 
 var handsOffLamp = Lamp{"✋", Text{"hands off", "操作禁止"}, "wait"}
@@ -92,6 +92,7 @@ var runKinds = map[inventory.RunKind]Text{
 	inventory.RunApply:     {"apply", "適用"},
 	inventory.RunCheck:     {"check", "差異の確認"},
 	inventory.RunInspect:   {"inspection", "調査"},
+	inventory.RunRescue:    {"rescue", "レスキュー"},
 	inventory.RunProof:     {"proof", "実証"},
 }
 

@@ -68,6 +68,22 @@ func (m *Memory) LetGo(ctx context.Context, rack, node string) (inventory.Node, 
 	return m.changeNode(ctx, rack, node, func(n *inventory.Node) { n.HandsOff, n.HandsOffBy, n.HandsOffWhy = nil, "", "" })
 }
 
+// Rescue implements web.NodeControl.
+func (m *Memory) Rescue(ctx context.Context, rack, node string, req inventory.RescueRequest) (inventory.Run, error) {
+	if req.Confirm != node {
+		return inventory.Run{}, inventory.Errorf(inventory.Invalid, "a rescue cuts the power of %s", node)
+	}
+	if _, err := m.changeNode(ctx, rack, node, func(n *inventory.Node) { n.RescuedFrom, n.State = n.State, inventory.Maintenance }); err != nil {
+		return inventory.Run{}, err
+	}
+	return m.startChange(ctx, rack, inventory.RunRescue)
+}
+
+// EndRescue implements web.NodeControl.
+func (m *Memory) EndRescue(ctx context.Context, rack, node string) (inventory.Node, error) {
+	return m.changeNode(ctx, rack, node, func(n *inventory.Node) { n.State = n.RescuedFrom })
+}
+
 // changeNode lets fn change a node that there is.
 func (m *Memory) changeNode(ctx context.Context, rack, node string, fn func(*inventory.Node)) (inventory.Node, error) {
 	r, err := m.Rack(ctx, rack)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 
 	"sandai/installer/agent"
@@ -17,7 +18,8 @@ type deployer struct {
 	log     *slog.Logger
 	drivers *drivers
 	id      agent.Identity
-	url     string // of the agent API
+	url     string     // of the agent API
+	address netip.Addr // on the provisioning network
 }
 
 func (d *deployer) work(ctx context.Context, t inventory.Task, say func(agent.Progress)) agent.Outcome {
@@ -32,6 +34,8 @@ func (d *deployer) work(ctx context.Context, t inventory.Task, say func(agent.Pr
 		return decoded(t, func(s seedSpec) agent.Outcome { return d.seed(ctx, s, disk.Label("*", t.Run)) })
 	case "handover":
 		return decoded(t, func(s handoverSpec) agent.Outcome { return d.handover(ctx, s, disk.Label("*", t.Run)) })
+	case "rescue":
+		return decoded(t, func(s rescueSpec) agent.Outcome { return d.rescue(ctx, s) })
 	case "restart":
 		return d.restart()
 	}

@@ -53,7 +53,7 @@ func (d *deployer) handover(ctx context.Context, s handoverSpec, label string) a
 // that this step is done: it was only looked at, and goes back to its own disk.
 func (d *deployer) restart() agent.Outcome {
 	return agent.Outcome{Command: "reboot", Then: func() {
-		d.log.Info("this machine was only looked at; it restarts from its own disk")
+		d.log.Info("the appliance has no more for this machine to do; it restarts from its own disk")
 		silenceNICs(d.log)
 		unix.Sync()
 		d.reboot()

@@ -2,6 +2,7 @@ package ramdisk
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/u-root/u-root/pkg/cpio"
+	"golang.org/x/crypto/ssh"
 
 	"sandai/installer/agent/agenttest"
 	"sandai/installer/agent/disk"
@@ -42,7 +44,7 @@ func TestDeployInQEMU(t *testing.T) {
 	go srv.Serve(imgs)
 	t.Cleanup(func() { srv.Close() })
 
-	m := machine{t: t, dir: scratch(t), cache: cache}
+	m := machine{t: t, dir: scratch(t), cache: cache, ssh: freePort(t)}
 	m.start(fmt.Sprintf("console=ttyS0,115200n8 sandai.node=n1 sandai.nonce=nonce sandai.mac=52:54:00:77:00:01 sandai.address=10.0.2.15/24 sandai.url=https://10.0.2.2:%s sandai.images=x", port), a.CA.Certificate())
 	const limit = 5 * time.Minute
 	do := func(kind, spec string, want inventory.StepState) inventory.StepReport {
@@ -62,6 +64,7 @@ func TestDeployInQEMU(t *testing.T) {
 	if i := slices.IndexFunc(r.Hardware.NICs, func(n inventory.NICInfo) bool { return n.MAC == "52:54:00:77:00:01" }); i < 0 || !r.Hardware.NICs[i].Link || r.Hardware.NICs[i].Driver != "virtio_net" {
 		t.Fatalf("NICs: %+v", r.Hardware.NICs)
 	}
+	m.rescued(do)
 	do("wipe", `{"disk":"system-1","erase":false,"run":"r"}`, inventory.StepFailed) // it holds an old file system
 	do("wipe", `{"disk":"other","erase":true,"run":"r"}`, inventory.StepFailed)
 	do("wipe", `{"disk":"system-1","erase":true,"run":"r"}`, inventory.StepDone)
@@ -83,6 +86,48 @@ func TestDeployInQEMU(t *testing.T) {
 	t.Logf("installed system reports %.1fs after the handover", time.Since(began).Seconds())
 	m.installed(do)
 	m.coldBoot(a)
+}
+
+// rescued goes into the ramdisk over ssh, with the key that the task has, and looks
+// at what the console shows.
+func (m *machine) rescued(do func(kind, spec string, want inventory.StepState) inventory.StepReport) {
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	key, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for range 2 { // a second time, as after a crash
+		do("rescue", fmt.Sprintf(`{"keys":[%q]}`, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey())))), inventory.StepDone)
+	}
+	login := func(with ssh.AuthMethod) (*ssh.Client, error) {
+		return ssh.Dial("tcp", m.ssh, &ssh.ClientConfig{User: "root", Auth: []ssh.AuthMethod{with}, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: time.Minute})
+	}
+	if c, err := login(ssh.Password("")); err == nil {
+		c.Close()
+		m.t.Error("a rescue is open to everybody")
+	}
+	c, err := login(ssh.PublicKeys(key))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer c.Close()
+	s, err := c.NewSession()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	out, err := s.CombinedOutput("id; ls /dev/vda; e2fsck -V; mount; vi --help 2>&1 | head -2")
+	for _, want := range []string{"uid=0(root)", "/dev/vda", "e2fsck 1.4", "devpts", "BusyBox"} {
+		if err != nil || !strings.Contains(string(out), want) {
+			m.t.Errorf("in the rescue (%v) %q is missing:\n%s", err, want, out)
+		}
+	}
+	console, err := os.ReadFile(filepath.Join(m.dir, "serial.log"))
+	if err != nil || strings.Count(string(console), "This is the rescue of a server") == 0 {
+		m.t.Errorf("the console shows no shell: %v", err)
+	}
 }
 
 // installed checks the seeded system through steps of the guide's kinds.
@@ -136,7 +181,18 @@ type machine struct {
 	t     *testing.T
 	dir   string
 	cache string
+	ssh   string // where the machine's port 22 is on this host
 	cmd   *exec.Cmd
+}
+
+// freePort is an address of this host that nobody listens on.
+func freePort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
 }
 
 func scratch(t *testing.T) string {
@@ -165,7 +221,7 @@ func (m *machine) start(cmdline string, ca []byte) {
 	args := []string{"-machine", "q35,graphics=off", "-vga", "none", "-display", "none", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024", "-smp", "2",
 		"-serial", "file:" + filepath.Join(m.dir, "serial.log"), "-no-reboot",
 		"-drive", "if=none,id=d0,format=raw,cache=unsafe,discard=unmap,file=" + filepath.Join(m.dir, "disk.raw"), "-device", "virtio-blk-pci,drive=d0,serial=system-1",
-		"-netdev", "user,id=n0,restrict=off", "-device", "virtio-net-pci,netdev=n0,mac=52:54:00:77:00:01,romfile=",
+		"-netdev", "user,id=n0,restrict=off,hostfwd=tcp:" + m.ssh + "-:22", "-device", "virtio-net-pci,netdev=n0,mac=52:54:00:77:00:01,romfile=",
 		"-netdev", "hubport,id=n1,hubid=1", "-device", "e1000e,netdev=n1,mac=52:54:00:77:00:02,romfile="}
 	if cmdline != "" {
 		m.blank()

@@ -70,7 +70,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	d := &deployer{log: log, drivers: drv, id: id, url: p.url}
+	d := &deployer{log: log, drivers: drv, id: id, url: p.url, address: p.address.Addr()}
 	log.Info("waiting for work")
 	r := &agent.Runner{Appliance: client, Work: d.work, Journal: agent.NewJournal(), Stage: inventory.StageRamdisk, BootID: boot, Log: log}
 	return r.Run(ctx)
