@@ -42,7 +42,7 @@ func TestInstallsAskedForAtOnce(t *testing.T) {
 	tr.release()
 	tr.ends(inventory.RunStopped)
 	all()
-	if tr.run.Attempt != 2 {
+	if tr.run.Attempt != 2 || tr.run.Resumed == nil {
 		t.Errorf("the run that was stopped once is at attempt %d", tr.run.Attempt)
 	}
 	tr.ends(inventory.RunDone)

@@ -12,6 +12,10 @@ import (
 // up where it was; an agent polls at least every 20 s.
 const aliveFor = 90 * time.Second
 
+// leastPatience is how many seconds a step keeps where Patience shortens it: less
+// would fail what is well, on a busy appliance.
+const leastPatience = 60
+
 // Plan compiles what an install of a rack would do. It changes nothing.
 func (e *Engine) Plan(ctx context.Context, name string) (inventory.Plan, error) {
 	rack, err := e.store.Rack(ctx, name)
@@ -83,7 +87,7 @@ func (e *Engine) compile(rack inventory.Rack) ([]inventory.Step, error) {
 		steps[i].Seq = i + 1
 		steps[i].State = inventory.StepPending
 		if e.Patience > 0 {
-			steps[i].Timeout = max(1, int(float64(steps[i].Timeout)*e.Patience))
+			steps[i].Timeout = max(min(steps[i].Timeout, leastPatience), int(float64(steps[i].Timeout)*e.Patience))
 		}
 	}
 	return steps, nil

@@ -92,8 +92,8 @@ func putBack(s *inventory.Step) {
 // activate makes a run active. Steps that were in hand when it ended get their
 // time anew: nobody could work on them meanwhile.
 func (e *Engine) activate(ctx context.Context, run inventory.Run, steps []inventory.Step, text string) (inventory.Run, error) {
+	now := time.Now()
 	if run.State != inventory.RunActive {
-		now := time.Now()
 		anew := func(s inventory.Step) time.Time { return now.Add(time.Duration(s.Timeout) * time.Second) }
 		if err := e.moveDeadlines(ctx, run.ID, steps, anew); err != nil {
 			return inventory.Run{}, err
@@ -105,6 +105,7 @@ func (e *Engine) activate(ctx context.Context, run inventory.Run, steps []invent
 	return e.store.UpdateRun(ctx, run.ID, func(r *inventory.Run) error {
 		if r.State != inventory.RunActive {
 			r.Attempt++
+			r.Resumed = &now
 		}
 		r.State, r.Reason, r.Ended = inventory.RunActive, "", nil
 		r.StopAt, r.StopBy, r.StopWhy = nil, "", ""

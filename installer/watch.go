@@ -173,7 +173,11 @@ func (e *Engine) isOff(ctx context.Context, n inventory.Node) bool {
 // mend brings an interrupted node back: an installed one is powered on, any other
 // begins its phases again. One that needs it too often fails its step.
 func (e *Engine) mend(ctx context.Context, run inventory.Run, n inventory.Node, s stand, why string) error {
-	times, err := e.store.NodeEvents(ctx, n, []inventory.EventType{inventory.EventPower}, run.Created)
+	since := run.Created
+	if run.Resumed != nil { // somebody looked at it
+		since = *run.Resumed
+	}
+	times, err := e.store.NodeEvents(ctx, n, []inventory.EventType{inventory.EventPower}, since)
 	if err != nil {
 		return err
 	}

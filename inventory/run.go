@@ -57,8 +57,9 @@ type Run struct {
 	Reason   string     `json:"reason,omitempty"`
 	Created  time.Time  `gorm:"serializer:stamp" json:"created"`
 	Ended    *time.Time `gorm:"serializer:stamp" json:"ended,omitempty"`
-	// Attempt counts resumes; it starts at 1.
-	Attempt int `json:"attempt"`
+	// Attempt counts resumes; it starts at 1. Resumed is when the last one was.
+	Attempt int        `json:"attempt"`
+	Resumed *time.Time `gorm:"serializer:stamp" json:"resumed,omitempty"`
 	// StopAt is when a person asked for a stop after the steps in hand, StopBy
 	// who (a user's name, "" where nobody signs in) and StopWhy the reason given.
 	// While the run is active the stop has not taken hold yet and can be

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sandai/lab/standin"
+	"sandai/netdump"
 )
 
 // onStandIn starts a stand-in: this program as "machine", in a network namespace
@@ -84,7 +85,7 @@ func (c *chassis) plugIn(p Process) error {
 // takes seconds to clear a namespace away, and until then answers from in there
 // in the name of the machine.
 func (c *chassis) unplug() error {
-	links, err := netlink.LinkList()
+	links, err := netdump.Links()
 	if err != nil {
 		return fmt.Errorf("list the rack's cables: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sandai/inventory"
+	"sandai/netdump"
 )
 
 // sysNet is where the kernel tells an interface's speed, which rtnetlink(7) does not.
@@ -23,7 +24,7 @@ const sysNet = "/sys/class/net"
 // Interfaces lists the interfaces of this host but for the loopback, those with
 // a link first, then by name.
 func Interfaces() ([]inventory.HostInterface, error) {
-	links, err := netlink.LinkList()
+	links, err := netdump.Links()
 	if err != nil {
 		return nil, fmt.Errorf("list the network interfaces: %w", err)
 	}
@@ -39,7 +40,7 @@ func Interfaces() ([]inventory.HostInterface, error) {
 		}
 		i := inventory.HostInterface{Name: a.Name, MAC: a.HardwareAddr.String(), Kind: l.Type(), Master: names[a.MasterIndex],
 			Up: a.RawFlags&unix.IFF_UP != 0, Link: a.RawFlags&unix.IFF_LOWER_UP != 0, Mbps: speed(a.Name)}
-		addrs, err := netlink.AddrList(l, netlink.FAMILY_V4)
+		addrs, err := netdump.Addrs(l, netlink.FAMILY_V4)
 		if err != nil {
 			return nil, fmt.Errorf("read the addresses of %s: %w", a.Name, err)
 		}
@@ -108,7 +109,7 @@ func EnsureAddress(ifname string, want netip.Prefix) (added bool, err error) {
 
 // hasAddress reports whether a link has an address, with that prefix.
 func hasAddress(link netlink.Link, want netip.Prefix) (bool, error) {
-	all, err := netlink.AddrList(nil, netlink.FAMILY_V4)
+	all, err := netdump.Addrs(nil, netlink.FAMILY_V4)
 	if err != nil {
 		return false, fmt.Errorf("read this host's addresses: %w", err)
 	}

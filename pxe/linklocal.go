@@ -5,6 +5,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"sandai/netdump"
 )
 
 // addrState says how far an interface's link-local IPv6 address is.
@@ -22,7 +24,7 @@ func linkLocal(ifname string) (addrState, error) {
 	if err != nil {
 		return addrNone, fmt.Errorf("look at interface %s: %w", ifname, err)
 	}
-	addrs, err := netlink.AddrList(link, netlink.FAMILY_V6)
+	addrs, err := netdump.Addrs(link, netlink.FAMILY_V6)
 	if err != nil {
 		return addrNone, fmt.Errorf("read the IPv6 addresses of %s: %w", ifname, err)
 	}

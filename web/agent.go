@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -32,10 +33,16 @@ type Agents interface {
 const maxReport = 1 << 20
 
 // NewAgent serves the agents' endpoint. Serve it over TLS that verifies client
-// certificates if given: the certificate's common name is the node.
-func NewAgent(a Agents) http.Handler {
+// certificates if given: the certificate's common name is the node. What goes wrong
+// on the appliance's side is logged, since only the agents are told of it.
+func NewAgent(a Agents, log *slog.Logger) http.Handler {
 	r := gin.New()
-	r.Use(gin.Recovery())
+	r.Use(gin.Recovery(), func(c *gin.Context) {
+		c.Next()
+		if c.Writer.Status() >= http.StatusInternalServerError && c.Request.Context().Err() == nil {
+			log.Error("an agent was not served; it asks again", "node", certName(c), "path", c.Request.URL.Path, "err", c.Errors.Last())
+		}
+	})
 	r.NoRoute(func(c *gin.Context) {
 		fail(c, inventory.Errorf(inventory.NotFound, "there is nothing at %s", c.Request.URL.Path))
 	})
@@ -97,12 +104,18 @@ func NewAgent(a Agents) http.Handler {
 	return r
 }
 
+// certName is the name in the client's certificate, "" where it has none.
+func certName(c *gin.Context) string {
+	if t := c.Request.TLS; t != nil && len(t.PeerCertificates) > 0 {
+		return t.PeerCertificates[0].Subject.CommonName
+	}
+	return ""
+}
+
 // nodeOf returns the node that the client certificate names, or answers 401.
 func nodeOf(c *gin.Context) (string, bool) {
-	if t := c.Request.TLS; t != nil && len(t.PeerCertificates) > 0 {
-		if name := t.PeerCertificates[0].Subject.CommonName; name != "" {
-			return name, true
-		}
+	if name := certName(c); name != "" {
+		return name, true
 	}
 	fail(c, inventory.Errorf(inventory.Unauthorised, "a client certificate is needed; enroll first"))
 	return "", false

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -26,7 +27,7 @@ func FuzzAgent(f *testing.F) {
 		f.Add(s[0], []byte(s[1]))
 	}
 	cert := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Subject: pkix.Name{CommonName: "compute-1"}}}}
-	h := web.NewAgent(agents{})
+	h := web.NewAgent(agents{}, slog.New(slog.DiscardHandler))
 	f.Fuzz(func(t *testing.T, what string, body []byte) {
 		if strings.ContainsAny(what, " \x00\x7f\r\n\t%?#") || !isPrintable(what) {
 			return // no path

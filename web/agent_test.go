@@ -7,6 +7,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -79,7 +80,7 @@ func TestAgentSaved(t *testing.T) {
 			r := httptest.NewRequest(tt.method, "/agent/v1/saved/"+tt.item, strings.NewReader(tt.body))
 			r.TLS = tt.tls
 			w := httptest.NewRecorder()
-			web.NewAgent(agents{tt.err}).ServeHTTP(w, r)
+			web.NewAgent(agents{tt.err}, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
 			if got := w.Result().Trailer.Get(inventory.SavedBytes); w.Code != tt.status || !strings.Contains(w.Body.String(), tt.holds) || got != tt.length {
 				t.Errorf("got %d %s, length %q; want %d with %s, %q", w.Code, w.Body, got, tt.status, tt.holds, tt.length)
 			}
@@ -117,10 +118,27 @@ func TestAgent(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/agent/v1/"+tt.path, strings.NewReader(tt.body))
 			r.TLS = tt.tls
 			w := httptest.NewRecorder()
-			web.NewAgent(agents{tt.err}).ServeHTTP(w, r)
+			web.NewAgent(agents{tt.err}, slog.New(slog.DiscardHandler)).ServeHTTP(w, r)
 			if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.holds) {
 				t.Errorf("got %d %s, want %d with %s", w.Code, w.Body, tt.status, tt.holds)
 			}
 		})
+	}
+}
+
+// TestAgentIsNotServed: what is the appliance's own trouble is in its log, what an
+// agent did wrong is not.
+func TestAgentIsNotServed(t *testing.T) {
+	for err, logged := range map[error]bool{
+		inventory.Errorf(inventory.Unavailable, "the disk is full"):                true,
+		errors.New("a pipe broke"):                                                 true,
+		inventory.Errorf(inventory.Unauthorised, "no boot is due with that nonce"): false,
+	} {
+		var log strings.Builder
+		r := httptest.NewRequest(http.MethodPost, "/agent/v1/enroll", strings.NewReader(`{"node":"compute-1"}`))
+		web.NewAgent(agents{err}, slog.New(slog.NewTextHandler(&log, nil))).ServeHTTP(httptest.NewRecorder(), r)
+		if got := strings.Contains(log.String(), err.Error()); got != logged {
+			t.Errorf("%v: logged %t, want %t: %s", err, got, logged, log.String())
+		}
 	}
 }

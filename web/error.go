@@ -84,6 +84,7 @@ func init() {
 
 // fail answers outside of huma.
 func fail(c *gin.Context, err error) {
+	_ = c.Error(err) // for who logs
 	c.Abort()
 	writeError(c.Writer, err)
 }

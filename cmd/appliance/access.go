@@ -39,12 +39,13 @@ func (a *appliance) writeLocalToken(ctx context.Context, state string) error {
 	if err := a.store.PutLocalToken(ctx, auth.Sum(text)); err != nil {
 		return err
 	}
-	return writePrivate(path, text+"\n")
+	return replaceFile(path, text+"\n", 0o600)
 }
 
-// writePrivate replaces a file in one step; only its owner may read it.
-func writePrivate(path, text string) error {
-	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+// replaceFile replaces a file in one step: who reads it meanwhile gets the old text
+// or the new one.
+func replaceFile(path, text string, mode os.FileMode) error {
+	if err := os.WriteFile(path+".new", []byte(text), mode); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return os.Rename(path+".new", path)

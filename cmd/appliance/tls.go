@@ -143,11 +143,11 @@ func baseURL(addr *net.TCPAddr, people bool) string {
 
 // writeWhere writes where this appliance is, and by which CA it is known.
 func (a *appliance) writeWhere(state string) error {
-	if err := os.WriteFile(filepath.Join(state, caFile), a.ca.Certificate(), 0o644); err != nil {
+	if err := replaceFile(filepath.Join(state, caFile), string(a.ca.Certificate()), 0o644); err != nil {
 		return fmt.Errorf("write the CA's certificate: %w", err)
 	}
 	url := baseURL(a.api.Addr().(*net.TCPAddr), false) + "\n"
-	if err := os.WriteFile(filepath.Join(state, serveURLFile), []byte(url), 0o644); err != nil {
+	if err := replaceFile(filepath.Join(state, serveURLFile), url, 0o644); err != nil {
 		return fmt.Errorf("write the API's URL: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"strings"
@@ -32,6 +33,7 @@ type wire struct {
 	agent net.Listener
 	tls   *tls.Config
 	api   agents
+	log   *slog.Logger
 }
 
 func (a *appliance) newWire(r inventory.Rack) (*wire, error) {
@@ -46,7 +48,7 @@ func (a *appliance) newWire(r inventory.Rack) (*wire, error) {
 	if added {
 		a.log.Info("the interface was given the rack's address", "interface", r.Interface, "address", prefix)
 	}
-	w := &wire{api: agents{a.engine, r.ID}}
+	w := &wire{api: agents{a.engine, r.ID}, log: a.log.With("component", "agents", "rack", r.Name)}
 	agentAddr := netip.AddrPortFrom(prefix.Addr(), agentPort)
 	rackSide := boots{a.engine, r.ID}
 	gateway, err := gatewayOf(r)
@@ -139,7 +141,7 @@ func gatewayOf(r inventory.Rack) (netip.Addr, error) {
 func (w *wire) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return w.pxe.Run(ctx) })
-	g.Go(func() error { return serveHTTP(ctx, w.agent, web.NewAgent(w.api), w.tls) })
+	g.Go(func() error { return serveHTTP(ctx, w.agent, web.NewAgent(w.api, w.log), w.tls) })
 	return g.Wait()
 }
 

@@ -42,7 +42,7 @@ func brokenRules(t *testing.T, s *Store) {
 		"step spec":          {"UPDATE steps SET spec = '{'", inventory.Invalid, "spec is JSON"},
 		"run state":          {"UPDATE runs SET state = 'odd'", inventory.Invalid, "a run is active"},
 		"run kind":           {"UPDATE runs SET kind = 'odd'", inventory.Invalid, "a run is an install"},
-		"two active runs":    {"INSERT INTO runs SELECT 50, rack_id, rack, kind, nodes, plan_hash, erase, state, reason, created, ended, attempt, stop_at, stop_by, stop_why FROM runs", inventory.Conflict, "active run"},
+		"two active runs":    {"INSERT INTO runs SELECT 50, rack_id, rack, kind, nodes, plan_hash, erase, state, reason, created, ended, attempt, stop_at, stop_by, stop_why, resumed FROM runs", inventory.Conflict, "active run"},
 		"two BMCs":           {"INSERT INTO bmcs SELECT 50, node_id, kind, address, port, user FROM bmcs LIMIT 1", inventory.Conflict, "one BMC"},
 		"node of no rack":    {"UPDATE nodes SET rack_id = 99", inventory.NotFound, "what it belongs to"},
 		"rack with a past":   {"DELETE FROM racks", inventory.NotFound, "still needed"},

@@ -11,6 +11,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"sandai/netdump"
 )
 
 // nic is one of the machine's network interfaces.
@@ -46,7 +48,7 @@ func findNIC(ctx context.Context, mac string) (nic, error) {
 	ctx, cancel := context.WithTimeout(ctx, nicLimit)
 	defer cancel()
 	for {
-		links, err := netlink.LinkList()
+		links, err := netdump.Links()
 		if err != nil {
 			return nic{}, fmt.Errorf("list the network interfaces: %w", err)
 		}
@@ -70,7 +72,7 @@ func findNIC(ctx context.Context, mac string) (nic, error) {
 
 // address gives the interface an address and takes every other one away.
 func (n nic) address(p netip.Prefix) error {
-	old, err := netlink.AddrList(n.link, netlink.FAMILY_V4)
+	old, err := netdump.Addrs(n.link, netlink.FAMILY_V4)
 	if err != nil {
 		return fmt.Errorf("read the addresses of %s: %w", n.name, err)
 	}

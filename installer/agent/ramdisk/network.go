@@ -12,6 +12,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"sandai/netdump"
 )
 
 // How long to wait before the whole is tried again. Spanning tree without
@@ -30,7 +32,7 @@ func bringUp(ctx context.Context, log *slog.Logger, drv *drivers, mac string, ad
 	var have []string
 	err := await(ctx, log, nicLimit, "the NIC "+mac, func() error {
 		drv.scan()
-		links, err := netlink.LinkList()
+		links, err := netdump.Links()
 		if err != nil {
 			return err
 		}
@@ -79,7 +81,7 @@ const carrierLimit = 6 * time.Second
 // link: one that is down shows none.
 func raiseLinks(ctx context.Context, log *slog.Logger) {
 	err := await(ctx, log, carrierLimit, "a link on every NIC", func() error {
-		links, err := netlink.LinkList()
+		links, err := netdump.Links()
 		if err != nil {
 			return err
 		}
@@ -111,7 +113,7 @@ func raiseLinks(ctx context.Context, log *slog.Logger) {
 // silenceNICs takes every NIC down, so that none writes into the memory of the
 // kernel that comes next.
 func silenceNICs(log *slog.Logger) {
-	links, err := netlink.LinkList()
+	links, err := netdump.Links()
 	if err != nil {
 		log.Warn("the NICs cannot be listed", "err", err)
 		return

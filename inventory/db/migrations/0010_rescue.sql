@@ -1,4 +1,4 @@
--- Runs that rescue a node, and the state that it goes back to. A CHECK cannot be changed in place: the table is made
+-- Runs that rescue a node, the state that it goes back to, and when a run was resumed. A CHECK cannot be changed in place: the table is made
 -- anew, see 0005.
 CREATE TABLE runs_new (
   id        INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -16,9 +16,10 @@ CREATE TABLE runs_new (
   attempt   INTEGER NOT NULL CONSTRAINT "a run's attempts count from 1" CHECK (attempt >= 1),
   stop_at   TEXT,
   stop_by   TEXT NOT NULL,
-  stop_why  TEXT NOT NULL
+  stop_why  TEXT NOT NULL,
+  resumed   TEXT
 ) STRICT;
-INSERT INTO runs_new SELECT id, rack_id, rack, kind, nodes, plan_hash, erase, state, reason, created, ended, attempt, stop_at, stop_by, stop_why FROM runs;
+INSERT INTO runs_new SELECT id, rack_id, rack, kind, nodes, plan_hash, erase, state, reason, created, ended, attempt, stop_at, stop_by, stop_why, NULL FROM runs;
 DROP TABLE runs;
 ALTER TABLE runs_new RENAME TO runs;
 CREATE INDEX runs_rack ON runs (rack_id);
