@@ -3,7 +3,9 @@
 //
 // The file is age (https://age-encryption.org/v1) with a passphrase; in it is a
 // gzipped tar of the database, the keyset that its secrets are sealed with, and a
-// manifest. So it can be read without Sandai too: age -d FILE | tar tz.
+// manifest. So it can be read without Sandai too: age -d FILE | tar tz. A sealed copy,
+// which an appliance makes by itself, is a tar of two age files: the passphrase opens
+// the first, and what is in there opens the second.
 package backup
 
 import (
@@ -53,9 +55,38 @@ type Copier interface {
 // Write writes a backup of a database and its keyset to w. The appliance goes on
 // meanwhile. The error is Invalid for a passphrase that is too short.
 func Write(ctx context.Context, w io.Writer, db Copier, keyset, version, passphrase string) error {
-	if len(passphrase) < MinPassphrase {
-		return inventory.Errorf(inventory.Invalid, "the passphrase has fewer than %d characters, and whoever has the file may guess for as long as it takes: take a sentence", MinPassphrase)
+	sealed, err := encrypt(w, passphrase)
+	if err != nil {
+		return err
 	}
+	if err := writeState(ctx, sealed, db, keyset, version); err != nil {
+		return err
+	}
+	if err := sealed.Close(); err != nil {
+		return fmt.Errorf("end the backup: %w", err)
+	}
+	return nil
+}
+
+// encrypt begins an age file that a passphrase opens.
+func encrypt(w io.Writer, passphrase string) (io.WriteCloser, error) {
+	if len(passphrase) < MinPassphrase {
+		return nil, inventory.Errorf(inventory.Invalid, "the passphrase has fewer than %d characters, and whoever has the file may guess for as long as it takes: take a sentence", MinPassphrase)
+	}
+	r, err := age.NewScryptRecipient(passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("make the key of the backup: %w", err)
+	}
+	r.SetWorkFactor(workFactor)
+	sealed, err := age.Encrypt(w, r)
+	if err != nil {
+		return nil, fmt.Errorf("begin the backup: %w", err)
+	}
+	return sealed, nil
+}
+
+// writeState writes manifest, keyset and database, zipped.
+func writeState(ctx context.Context, w io.Writer, db Copier, keyset, version string) error {
 	dir, err := os.MkdirTemp(filepath.Dir(keyset), "backup-*") // beside it, where others may not look
 	if err != nil {
 		return fmt.Errorf("make room for the copy: %w", err)
@@ -69,16 +100,7 @@ func Write(ctx context.Context, w io.Writer, db Copier, keyset, version, passphr
 	if err != nil {
 		return err
 	}
-	r, err := age.NewScryptRecipient(passphrase)
-	if err != nil {
-		return fmt.Errorf("make the key of the backup: %w", err)
-	}
-	r.SetWorkFactor(workFactor)
-	sealed, err := age.Encrypt(w, r)
-	if err != nil {
-		return fmt.Errorf("begin the backup: %w", err)
-	}
-	zipped := gzip.NewWriter(sealed)
+	zipped := gzip.NewWriter(w)
 	t := tar.NewWriter(zipped)
 	for _, f := range []struct{ name, path string }{{manifest, ""}, {Keyset, keyset}, {Database, copied}} {
 		data := m
@@ -94,7 +116,7 @@ func Write(ctx context.Context, w io.Writer, db Copier, keyset, version, passphr
 			return fmt.Errorf("write %s into the backup: %w", f.name, err)
 		}
 	}
-	if err := errors.Join(t.Close(), zipped.Close(), sealed.Close()); err != nil {
+	if err := errors.Join(t.Close(), zipped.Close()); err != nil {
 		return fmt.Errorf("end the backup: %w", err)
 	}
 	return nil

@@ -27,8 +27,8 @@ func open(t *testing.T, dir string) *db.Store {
 	return s
 }
 
-// made is a store with a rack and a secret, and a backup of it.
-func made(t *testing.T) (s *db.Store, file []byte) {
+// made is a store with a rack and a secret, a backup of it and a sealed copy.
+func made(t *testing.T) (s *db.Store, file, sealed []byte) {
 	dir := t.TempDir()
 	s = open(t, dir)
 	r := inventory.Rack{Name: "demo", Nodes: []inventory.Node{{Name: "controller-1", Role: inventory.Controller, BMC: &inventory.BMC{Kind: "ipmi", Address: "192.0.2.1", Port: 623, User: "admin"}}}}
@@ -39,10 +39,18 @@ func made(t *testing.T) (s *db.Store, file []byte) {
 	if err := Write(t.Context(), &b, s, filepath.Join(dir, Keyset), "v1", phrase); err != nil {
 		t.Fatal(err)
 	}
+	sealing, err := NewSealing(phrase)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c bytes.Buffer
+	if err := WriteSealed(t.Context(), &c, s, filepath.Join(dir, Keyset), "v1", sealing); err != nil {
+		t.Fatal(err)
+	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "backup-*")); len(left) > 0 {
 		t.Errorf("%v is left", left)
 	}
-	return s, b.Bytes()
+	return s, b.Bytes(), c.Bytes()
 }
 
 func sound(t *testing.T) func(string) error {
@@ -56,36 +64,43 @@ func sound(t *testing.T) func(string) error {
 }
 
 func TestBackup(t *testing.T) {
-	old, file := made(t)
-	if bytes.Contains(file, []byte("demo")) || bytes.Contains(file, []byte("hunter2")) {
-		t.Error("the backup can be read by anybody")
-	}
+	old, file, sealed := made(t)
 	// What comes after the backup is not in it.
 	if err := old.PutRack(t.Context(), inventory.Rack{Name: "later"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(t.TempDir(), "new")
-	m, err := Restore(bytes.NewReader(file), phrase, dir, sound(t))
-	if err != nil || m.Version != "v1" || m.Made.IsZero() {
-		t.Fatalf("%+v, %v", m, err)
+	for name, file := range map[string][]byte{"a backup": file, "a sealed copy": sealed} {
+		t.Run(name, func(t *testing.T) {
+			if bytes.Contains(file, []byte("demo")) || bytes.Contains(file, []byte("hunter2")) || bytes.Contains(file, []byte("AGE-SECRET-KEY")) {
+				t.Error("it can be read by anybody")
+			}
+			dir := filepath.Join(t.TempDir(), "new")
+			m, err := Restore(bytes.NewReader(file), phrase, dir, sound(t))
+			if err != nil || m.Version != "v1" || m.Made.IsZero() {
+				t.Fatalf("%+v, %v", m, err)
+			}
+			s := open(t, dir)
+			r, err := s.Rack(t.Context(), "")
+			if err != nil || r.Name != "demo" {
+				t.Fatalf("the rack is %q, %v", r.Name, err)
+			}
+			if pw, err := s.Secret(t.Context(), r.ID, inventory.BMCSecret("controller-1")); err != nil || pw != "hunter2-hunter2" {
+				t.Errorf("the secret is %q, %v", pw, err)
+			}
+			// A second one would overwrite it.
+			_, err = Restore(bytes.NewReader(file), phrase, dir, sound(t))
+			wants(t, err, inventory.Conflict, "which is not overwritten")
+		})
 	}
-	s := open(t, dir)
-	r, err := s.Rack(t.Context(), "")
-	if err != nil || r.Name != "demo" {
-		t.Fatalf("the rack is %q, %v", r.Name, err)
-	}
-	if pw, err := s.Secret(t.Context(), r.ID, inventory.BMCSecret("controller-1")); err != nil || pw != "hunter2-hunter2" {
-		t.Errorf("the secret is %q, %v", pw, err)
-	}
-	// A second one would overwrite it.
-	_, err = Restore(bytes.NewReader(file), phrase, dir, sound(t))
-	wants(t, err, inventory.Conflict, "which is not overwritten")
 }
 
 func TestRestoreRefuses(t *testing.T) {
-	_, file := made(t)
+	_, file, sealed := made(t)
 	cut, turned := file[:len(file)-20], bytes.Clone(file)
 	turned[len(turned)-100] ^= 1
+	turnedKey, turnedState := bytes.Clone(sealed), bytes.Clone(sealed)
+	turnedKey[512+200] ^= 1 // behind a tar header
+	turnedState[len(sealed)/2] ^= 1
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
 		file   []byte
@@ -98,6 +113,11 @@ func TestRestoreRefuses(t *testing.T) {
 		"nothing":            {nil, phrase, sound(t), "no backup of an appliance"},
 		"cut off":            {cut, phrase, sound(t), "damaged"},
 		"a bit turned":       {turned, phrase, sound(t), "damaged"},
+		"sealed for another": {sealed, "three machines, no cloud", sound(t), "does not open this backup"},
+		"sealed, cut off":    {sealed[:len(sealed)/2], phrase, sound(t), "damaged"},
+		"sealed, a bad key":  {turnedKey, phrase, sound(t), "backup"},
+		"sealed, a bad half": {turnedState, phrase, sound(t), "damaged"},
+		"half a name":        {[]byte("identity.age"), phrase, sound(t), "no backup of an appliance"},
 		"not sound":          {file, phrase, func(string) error { return broken }, "broken"},
 	} {
 		dir := t.TempDir()
@@ -110,6 +130,8 @@ func TestRestoreRefuses(t *testing.T) {
 		}
 	}
 	err := Write(t.Context(), nil, nil, "", "", "short")
+	wants(t, err, inventory.Invalid, fmt.Sprintf("fewer than %d characters", MinPassphrase))
+	_, err = NewSealing("short")
 	wants(t, err, inventory.Invalid, fmt.Sprintf("fewer than %d characters", MinPassphrase))
 }
 

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"archive/tar"
+	"bufio"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -29,15 +30,14 @@ func Restore(r io.Reader, passphrase, dir string, check func(dir string) error) 
 			return m, inventory.Errorf(inventory.Conflict, "%s has a %s already, which is not overwritten: name an empty directory with --state, or move it away", dir, name)
 		}
 	}
-	id, err := age.NewScryptIdentity(passphrase)
-	if err != nil {
-		return m, inventory.Errorf(inventory.Invalid, "the passphrase: %w", err)
+	file := bufio.NewReader(r)
+	open := decrypt
+	if begin, _ := file.Peek(len(sealedIdentity)); string(begin) == sealedIdentity { // a tar begins with a file's name
+		open = unseal
 	}
-	opened, err := age.Decrypt(r, id)
-	if wrong := (*age.NoIdentityMatchError)(nil); errors.As(err, &wrong) {
-		return m, inventory.Errorf(inventory.Invalid, "the passphrase does not open this backup")
-	} else if err != nil {
-		return m, inventory.Errorf(inventory.Invalid, "this is no backup of an appliance: %w", err)
+	opened, err := open(file, passphrase)
+	if err != nil {
+		return m, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return m, fmt.Errorf("make the state directory: %w", err)
@@ -60,6 +60,21 @@ func Restore(r io.Reader, passphrase, dir string, check func(dir string) error) 
 		}
 	}
 	return m, nil
+}
+
+// decrypt opens an age file by its passphrase.
+func decrypt(r io.Reader, passphrase string) (io.Reader, error) {
+	id, err := age.NewScryptIdentity(passphrase)
+	if err != nil {
+		return nil, inventory.Errorf(inventory.Invalid, "the passphrase: %w", err)
+	}
+	opened, err := age.Decrypt(r, id)
+	if wrong := (*age.NoIdentityMatchError)(nil); errors.As(err, &wrong) {
+		return nil, inventory.Errorf(inventory.Invalid, "the passphrase does not open this backup")
+	} else if err != nil {
+		return nil, inventory.Errorf(inventory.Invalid, "this is no backup of an appliance: %w", err)
+	}
+	return opened, nil
 }
 
 // unpack takes the three files out; anything else is damage.

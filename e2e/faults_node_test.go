@@ -131,8 +131,14 @@ func nodeFaults() []fault {
 		},
 		{
 			name: "a node loses its power again and again", ends: parked, says: "its power supply", again: []string{"compute-1"},
-			before: func(f *faulty) { f.setFault("compute-1", lab.ChassisFault{Trips: 9, TripMS: 1500}) },
-			after:  func(f *faulty) { f.setFault("compute-1", lab.ChassisFault{}) },
+			before: func(f *faulty) {
+				f.knobs("compute-1", standin.Knob{Step: "compute-1/write/write", Hang: true}) // else a quick one is through before
+				f.setFault("compute-1", lab.ChassisFault{Trips: 9, TripMS: 1500})
+			},
+			after: func(f *faulty) {
+				f.knobs("compute-1")
+				f.setFault("compute-1", lab.ChassisFault{})
+			},
 		},
 		{
 			name: "a node's power is cut in a guide step", ends: mended,

@@ -45,6 +45,8 @@ func newDesk() *desk {
 // callLimit is how long a call may take, from the question to the answer.
 func callLimit(k inventory.CallKind) time.Duration {
 	switch k {
+	case inventory.CallCopy:
+		return 5 * time.Minute
 	case inventory.CallRestart:
 		return 2 * time.Minute
 	case inventory.CallGrep:

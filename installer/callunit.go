@@ -181,3 +181,10 @@ func replacer(values []string) *strings.Replacer {
 	}
 	return strings.NewReplacer(pairs...)
 }
+
+// HandCopy has a node fetch and keep the sealed copy of the appliance that is
+// offered just now; digest is its SHA-256 in hexadecimal.
+func (e *Engine) HandCopy(ctx context.Context, rack inventory.Rack, node, digest string) error {
+	_, err := e.call(ctx, rack, node, inventory.Call{Kind: inventory.CallCopy, Digest: digest})
+	return err
+}

@@ -10,6 +10,7 @@ const (
 	CallUnits   CallKind = "units"   // how Units fare
 	CallJournal CallKind = "journal" // the last Lines of the one unit's journal and log files
 	CallRestart CallKind = "restart" // restart the one unit, and say how it fares then
+	CallCopy    CallKind = "copy"    // fetch the item CopyItem and keep it, if its SHA-256 is Digest
 	CallGrep    CallKind = "grep"    // lines of Files, and of the journals of Units, between Since and Until that hold one of Match
 )
 
@@ -26,6 +27,8 @@ type Call struct {
 	Match []string  `json:"match,omitempty"`
 	Since time.Time `json:"since,omitzero"`
 	Until time.Time `json:"until,omitzero"`
+	// Digest is SHA-256 in hexadecimal.
+	Digest string `json:"digest,omitempty"`
 }
 
 // MaxCallText bounds the text of one call's answer, in bytes.

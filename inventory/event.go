@@ -23,6 +23,7 @@ const (
 	EventPower        EventType = "power"
 	EventConsole      EventType = "console" // somebody got the keyboard of a node's console
 	EventServing      EventType = "serving" // a rack's machines are heard again
+	EventCopy         EventType = "copy"    // nodes keep a sealed copy of the appliance
 	EventRefused      EventType = "refused" // something was asked for and not given; Text says why
 )
 

@@ -79,6 +79,7 @@ var rules = map[string]rule{
 	"POST /racks/:rack/cloud/clouds.yaml":               {role: inventory.Admin, summary: "Download the administrator's clouds.yaml"},
 	"POST /racks/:rack/nodes/:node/units/:unit/restart": {summary: "Restart a service on a node"},
 	"POST /settings/password":                           {role: inventory.Viewer, summary: "Change one's own password"},
+	"POST /settings/copies":                             {role: inventory.Admin, summary: "Have the nodes keep sealed copies of the appliance, or not"},
 	"POST /settings/backup":                             {role: inventory.Admin, summary: "Download a backup of the appliance"},
 	"POST /settings/tokens":                             {summary: "Make an API token"},
 	"POST /settings/tokens/:id/remove":                  {summary: "Remove an API token"},

@@ -18,6 +18,12 @@ import (
 // Invalid for a passphrase that is too short.
 type Backups interface {
 	Backup(ctx context.Context, w io.Writer, passphrase string) error
+	// Copies says how the sealed copies on the nodes stand.
+	Copies(ctx context.Context) (inventory.Copies, error)
+	// SealCopies has copies made from now on that the passphrase opens; "" ends that.
+	SealCopies(ctx context.Context, passphrase string) error
+	// CopyNow makes them at once. The error is Conflict where none are to be made.
+	CopyNow(ctx context.Context) (inventory.Copies, error)
 }
 
 type backupRequest struct {
@@ -33,6 +39,34 @@ func (s *server) backupRoutes(api huma.API) {
 		err := s.Backups.Backup(ctx, &b, in.Body.Passphrase)
 		return file(b.Bytes(), backupType, backupName(), err)
 	})
+	huma.Register(api, get("copies", "/copies", "Say how the sealed copies of the appliance on its nodes stand"), func(ctx context.Context, _ *struct{}) (*answer[inventory.Copies], error) {
+		return reply(s.Backups.Copies(ctx))
+	})
+	huma.Register(api, postAdmin("seal-copies", "/copies", "Have the nodes keep sealed copies of the appliance from now on; an empty passphrase ends that"), func(ctx context.Context, in *backupRequest) (*answer[inventory.Copies], error) {
+		if err := s.Backups.SealCopies(ctx, in.Body.Passphrase); err != nil {
+			return nil, err
+		}
+		return reply(s.Backups.Copies(ctx))
+	})
+	huma.Register(api, postAdmin("copy-now", "/copies/now", "Have the nodes fetch a sealed copy of the appliance at once"), func(ctx context.Context, _ *struct{}) (*answer[inventory.Copies], error) {
+		return reply(s.Backups.CopyNow(ctx))
+	})
+}
+
+// copiesAction begins or ends sealed copies, or makes them at once.
+func (s *server) copiesAction(c *gin.Context) {
+	var err error
+	switch phrase := c.PostForm("passphrase"); {
+	case c.PostForm("do") == "now":
+		_, err = s.Backups.CopyNow(c.Request.Context())
+	case c.PostForm("do") == "off":
+		err = s.Backups.SealCopies(c.Request.Context(), "")
+	case phrase == "" || phrase != c.PostForm("again"):
+		err = inventory.Errorf(inventory.Invalid, "no copies are made: the two passphrases differ, or there is none")
+	default:
+		err = s.Backups.SealCopies(c.Request.Context(), phrase)
+	}
+	s.settingsAction(c, "appliance", "copies", err)
 }
 
 // backupAction hands a backup to who typed its passphrase twice.

@@ -23,6 +23,7 @@ func (s *server) settingsPages(r *gin.Engine) {
 	}
 	r.POST("/settings/password", s.passwordAction)
 	r.POST("/settings/backup", s.backupAction)
+	r.POST("/settings/copies", s.copiesAction)
 	r.POST("/settings/tokens", s.tokenAction)
 	r.POST("/settings/tokens/:id/remove", func(c *gin.Context) {
 		id, err := strconv.ParseUint(c.Param("id"), 10, 64)
@@ -155,6 +156,7 @@ func (s *server) settingsData(c *gin.Context, d *page.SettingsData, racks []stri
 			d.Audit, d.More = d.Audit[:auditOnPage], true
 		}
 	case "appliance":
+		d.Copies, err = s.Backups.Copies(c.Request.Context())
 		d.Racks, d.About = racks, page.About{Version: Version(), State: s.About.State, Cache: s.About.Cache, Fingerprint: s.About.Fingerprint}
 	}
 	return err

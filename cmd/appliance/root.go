@@ -79,7 +79,7 @@ Exit codes: 0 done, 1 failed, 2 the command line is wrong, 3 the appliance canno
 	c.PersistentFlags().String("token", "", "file with an API token, for another host's appliance (default: the state directory's)")
 	c.PersistentFlags().String("ca", "", "PEM file with the CA to trust, for another host's appliance (default: the state directory's)")
 	c.AddCommand(newServeCommand(), newRackCommand(), newNodeCommand(), newImageCommand(), newGuideCommand(),
-		newLabCommand(), newUserCommand(), newTokenCommand(), newBackupCommand(), newRestoreCommand(), newWaitCommand(), newVersionCommand())
+		newLabCommand(), newUserCommand(), newTokenCommand(), newBackupCommand(), newRestoreCommand(), newCopiesCommand(), newWaitCommand(), newVersionCommand())
 	return c
 }
 

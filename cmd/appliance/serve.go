@@ -99,6 +99,7 @@ type appliance struct {
 	guide  *guide.Guide
 	api    net.Listener
 	certs  *certificates
+	copies copies
 	wires  sync.Map // by rack: why its machines are not heard, "" where they are
 
 	mu     sync.Mutex
@@ -202,6 +203,7 @@ func (a *appliance) run(ctx context.Context) error {
 	g.Go(func() error { return serveHTTP(ctx, a.api, a.certs.strict(a.apiHandler()), a.certs.config()) })
 	g.Go(func() error { return a.racks(ctx) })
 	g.Go(func() error { return a.hub.Run(ctx) })
+	g.Go(func() error { return a.keepCopies(ctx) })
 	a.log.Info("the appliance is up", "api", "https://"+a.api.Addr().String())
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {

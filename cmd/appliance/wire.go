@@ -48,7 +48,7 @@ func (a *appliance) newWire(r inventory.Rack) (*wire, error) {
 	if added {
 		a.log.Info("the interface was given the rack's address", "interface", r.Interface, "address", prefix)
 	}
-	w := &wire{api: agents{a.engine, r.ID}, log: a.log.With("component", "agents", "rack", r.Name)}
+	w := &wire{api: agents{a.engine, r.ID, a.offered}, log: a.log.With("component", "agents", "rack", r.Name)}
 	agentAddr := netip.AddrPortFrom(prefix.Addr(), agentPort)
 	rackSide := boots{a.engine, r.ID}
 	gateway, err := gatewayOf(r)
@@ -162,6 +162,7 @@ func (b boots) Spend(ctx context.Context, m inventory.Machine) (inventory.BootDe
 type agents struct {
 	e    *installer.Engine
 	rack uint
+	copy func() (io.ReadCloser, error) // of the appliance, sealed
 }
 
 func (a agents) Enroll(ctx context.Context, r inventory.EnrollRequest) (inventory.EnrollReply, error) {
@@ -185,6 +186,9 @@ func (a agents) Save(ctx context.Context, node, item string, r io.Reader) error 
 }
 
 func (a agents) Saved(ctx context.Context, node, item string) (io.ReadCloser, error) {
+	if item == inventory.CopyItem {
+		return a.copy()
+	}
 	return a.e.Saved(ctx, a.rack, node, item)
 }
 

@@ -56,6 +56,7 @@ var eventKinds = []EventKind{
 	{inventory.EventRamdisk, Text{"ramdisk fetched", "ramdisk 取得"}},
 	{inventory.EventConsole, Text{"console's keyboard", "コンソールのキーボード"}},
 	{inventory.EventServing, Text{"serving", "応答再開"}},
+	{inventory.EventCopy, Text{"copy of the appliance", "アプライアンスの複製"}},
 	{inventory.EventRefused, Text{"refused", "拒否"}},
 }
 

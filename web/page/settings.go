@@ -22,6 +22,7 @@ type SettingsData struct {
 	More     bool // there are older ones
 	About    About
 	Racks    []string
+	Copies   inventory.Copies
 }
 
 // About is what the settings' page says of the appliance itself.

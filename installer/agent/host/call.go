@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -14,6 +15,9 @@ import (
 type Desk struct {
 	Service ServiceManager
 	Logs    string // directory of the log files, "/var/log"
+	// Fetch reads the sealed copy of the appliance, Copy is where it is kept.
+	Fetch func(ctx context.Context) (io.ReadCloser, error)
+	Copy  string
 }
 
 // ServiceManager is systemd as calls need it; Systemd is the real one.
@@ -48,6 +52,8 @@ func (d *Desk) Answer(ctx context.Context, c inventory.Call) inventory.CallAnswe
 			a.Logs, err = d.journal(ctx, c.Units[0], c.Lines)
 		case inventory.CallGrep:
 			a.Lines, a.Logs = d.grep(ctx, c)
+		case inventory.CallCopy:
+			err = d.keepCopy(ctx, c.Digest)
 		}
 	}
 	if err != nil {
@@ -110,6 +116,10 @@ func checkCall(c inventory.Call) error {
 	case inventory.CallGrep:
 		if len(c.Files)+len(c.Units) == 0 || len(c.Files)+len(c.Units) > mostFiles || len(c.Match) == 0 || len(c.Match) > mostMatch || !c.Since.Before(c.Until) {
 			return refuse("1 to %d logs are searched for 1 to %d texts between two times", mostFiles, mostMatch)
+		}
+	case inventory.CallCopy:
+		if !digestText.MatchString(c.Digest) {
+			return refuse("%q is not a SHA-256", c.Digest)
 		}
 	default:
 		return refuse("it knows no call %q: appliance and agent are of different versions, install the node again", c.Kind)

@@ -2,8 +2,11 @@ package host
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -99,6 +102,8 @@ func TestCallsRefused(t *testing.T) {
 		"nothing to look for":  grep(func(c *inventory.Call) { c.Match = nil }),
 		"too short":            grep(func(c *inventory.Call) { c.Match = []string{"a"} }),
 		"too much to look for": grep(func(c *inventory.Call) { c.Match = slices.Repeat([]string{"req-1"}, 21) }),
+		"no digest":            {Kind: inventory.CallCopy},
+		"a path for a digest":  {Kind: inventory.CallCopy, Digest: "../" + strings.Repeat("0", 61)},
 		"backwards":            grep(func(c *inventory.Call) { c.Until = now.Add(-time.Minute) }),
 	} {
 		if a := d.Answer(t.Context(), c); a.Code != inventory.Invalid || !strings.Contains(a.Error, "refuses") {
@@ -108,6 +113,49 @@ func TestCallsRefused(t *testing.T) {
 	if f.restarted != nil {
 		t.Errorf("restarted: %v", f.restarted)
 	}
+}
+
+// TestKeepCopy: the copy of the appliance is replaced by one that came whole, and by
+// no other.
+func TestKeepCopy(t *testing.T) {
+	const first, second = "a first copy", "a second copy"
+	digest := func(s string) string { d := sha256.Sum256([]byte(s)); return hex.EncodeToString(d[:]) }
+	come, broken := first, error(nil)
+	d := &Desk{Copy: filepath.Join(t.TempDir(), "appliance.copy"), Fetch: func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(come)), broken
+	}}
+	keep := func(want string) inventory.CallAnswer {
+		return d.Answer(t.Context(), inventory.Call{Kind: inventory.CallCopy, Digest: digest(want)})
+	}
+	holds := func(want string) {
+		t.Helper()
+		b, err := os.ReadFile(d.Copy)
+		if st, _ := os.Stat(d.Copy); err != nil || string(b) != want || st.Mode() != 0o600 {
+			t.Errorf("it keeps %q, %v", b, err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(filepath.Dir(d.Copy), ".*")); len(left) > 0 {
+			t.Errorf("%v is left", left)
+		}
+	}
+	if a := keep(first); a.Error != "" {
+		t.Fatal(a.Error)
+	}
+	holds(first)
+	come = second[:5]
+	if a := keep(second); !strings.Contains(a.Error, "came damaged") {
+		t.Errorf("half a copy: %+v", a)
+	}
+	holds(first)
+	broken = inventory.Errorf(inventory.NotFound, "no copy is handed out")
+	if a := keep(second); a.Code != inventory.NotFound {
+		t.Errorf("no copy: %+v", a)
+	}
+	holds(first)
+	come, broken = second, nil
+	if a := keep(second); a.Error != "" {
+		t.Fatal(a.Error)
+	}
+	holds(second)
 }
 
 func TestRestart(t *testing.T) {

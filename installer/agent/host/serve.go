@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -49,7 +50,8 @@ func Serve(ctx context.Context, log *slog.Logger, p Paths) error {
 	}
 	node := &Node{Self: self, Dir: filepath.Join(p.State, "steps"), Units: Systemd{}}
 	log.Info("agent of the installed system", "node", conf.Node, "appliance", conf.URL)
-	desk := &Desk{Service: Systemd{}, Logs: "/var/log"}
+	desk := &Desk{Service: Systemd{}, Logs: "/var/log", Copy: inventory.CopyPath,
+		Fetch: func(ctx context.Context) (io.ReadCloser, error) { return client.Saved(ctx, inventory.CopyItem) }}
 	r := &agent.Runner{Appliance: client, Work: node.Work, Calls: desk.Answer, Journal: journal, Stage: inventory.StageInstalled,
 		BootID: boot, InstallNonce: conf.InstallNonce, Log: log}
 	return r.Run(ctx)
