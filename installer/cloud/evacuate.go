@@ -97,7 +97,7 @@ func (s *session) evacuateOne(ctx context.Context, d kind.APIDrain, k kind.Drain
 	}
 	// gophercloud's call always says onSharedStorage, which microversions from 2.14
 	// on refuse: they look themselves.
-	_, err = cc.Post(ctx, cc.ServiceURL("servers", k.ID, "action"), map[string]any{actionEvacuate: map[string]any{}}, nil, &gophercloud.RequestOpts{OkCodes: []int{200}, KeepResponseBody: false})
+	_, err = cc.Post(ctx, cc.ServiceURL("servers", k.ID, "action"), map[string]any{actionEvacuate: map[string]any{}}, nil, &gophercloud.RequestOpts{OkCodes: []int{200}})
 	if err != nil {
 		return false, fmt.Errorf("have server %s leave %s: %w", k.Name, d.Node, err)
 	}
@@ -161,7 +161,7 @@ func (s *session) evacuated(ctx context.Context, d kind.APIDrain, k kind.DrainSe
 // rebuildOver reports whether an evacuation's work on its new node has ended.
 func rebuildOver(a instanceactions.InstanceActionDetail) (bool, error) {
 	if a.Events == nil {
-		return false, errors.New("Nova does not show the events of an evacuation to the user of the appliance")
+		return false, errors.New("the events of an evacuation are not shown: the user of the appliance is no administrator of Nova")
 	}
 	for _, ev := range *a.Events {
 		if ev.Event == eventRebuild && !ev.FinishTime.IsZero() {
