@@ -94,29 +94,35 @@ func (b *browser) hasNot(selector, text string) {
 }
 
 // click waits for the element and presses the mouse on it, like a person: it has
-// to be visible, enabled, and nothing may lie over it.
+// to be visible, enabled, and nothing may lie over it. A page that is drawn anew just
+// then may move it away from under the mouse: that is tried again.
 func (b *browser) click(selector, text string) {
 	b.Helper()
 	type place struct {
 		X, Y float64
 		Why  string
 	}
-	var at place
 	b.wait(fmt.Sprintf("%s with %q can be clicked", selector, text), func() bool {
-		var err error
-		at, err = eval[place](b, fmt.Sprintf(`(() => {
+		at, err := eval[place](b, fmt.Sprintf(`(() => {
 			const e = %s;
 			if (!e) return {Why: "it is not there"};
 			if (e.disabled) return {Why: "it is disabled: " + e.title};
 			e.scrollIntoView({block: "center", inline: "center", behavior: "instant"});
 			const r = e.getClientRects()[0], x = r.left + r.width / 2, y = r.top + r.height / 2;
 			const top = document.elementFromPoint(x, y);
-			if (!top || !e.contains(top) && ![...(e.labels || [])].some((l) => l.contains(top))) return {Why: "something lies over it"};
+			const hits = (t) => e.contains(t) || [...(e.labels || [])].some((l) => l.contains(t));
+			if (!top || !hits(top)) return {Why: "something lies over it"};
+			window.clickOfTest = "missed";
+			document.addEventListener("mousedown", (ev) => { if (hits(ev.target)) window.clickOfTest = "hit"; }, {capture: true, once: true});
 			return {X: x, Y: y, Why: ""};
 		})()`, find(selector, text)))
-		return err == nil && at.Why == ""
+		if err != nil || at.Why != "" {
+			return false
+		}
+		b.do(chromedp.MouseClickXY(at.X, at.Y))
+		missed, err := eval[bool](b, `window.clickOfTest === "missed"`) // on another page there is no such thing
+		return err != nil || !missed
 	})
-	b.do(chromedp.MouseClickXY(at.X, at.Y))
 }
 
 // follow clicks and waits until the address matches.
