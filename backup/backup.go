@@ -109,15 +109,24 @@ func writeState(ctx context.Context, w io.Writer, db Copier, keyset, version str
 				return fmt.Errorf("read %s: %w", f.name, err)
 			}
 		}
-		if err := t.WriteHeader(&tar.Header{Name: f.name, Mode: 0o600, Size: int64(len(data)), ModTime: time.Now(), Typeflag: tar.TypeReg}); err != nil {
-			return fmt.Errorf("write %s into the backup: %w", f.name, err)
-		}
-		if _, err := t.Write(data); err != nil {
-			return fmt.Errorf("write %s into the backup: %w", f.name, err)
+		if err := pack(t, f.name, data); err != nil {
+			return err
 		}
 	}
 	if err := errors.Join(t.Close(), zipped.Close()); err != nil {
 		return fmt.Errorf("end the backup: %w", err)
+	}
+	return nil
+}
+
+// pack writes one file into a tar.
+func pack(t *tar.Writer, name string, data []byte) error {
+	err := t.WriteHeader(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(data)), ModTime: time.Now(), Typeflag: tar.TypeReg})
+	if err == nil {
+		_, err = t.Write(data)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s into the backup: %w", name, err)
 	}
 	return nil
 }

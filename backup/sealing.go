@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"filippo.io/age"
 
@@ -65,21 +64,13 @@ func WriteSealed(ctx context.Context, w io.Writer, db Copier, keyset, version st
 		return fmt.Errorf("end the copy: %w", err)
 	}
 	t := tar.NewWriter(w)
-	for _, f := range []struct {
-		name string
-		data []byte
-	}{{sealedIdentity, s.Identity}, {sealedState, state.Bytes()}} {
-		if err := t.WriteHeader(&tar.Header{Name: f.name, Mode: 0o600, Size: int64(len(f.data)), ModTime: time.Now(), Typeflag: tar.TypeReg}); err != nil {
-			return fmt.Errorf("write %s into the copy: %w", f.name, err)
-		}
-		if _, err := t.Write(f.data); err != nil {
-			return fmt.Errorf("write %s into the copy: %w", f.name, err)
-		}
+	if err := errors.Join(pack(t, sealedIdentity, s.Identity), pack(t, sealedState, state.Bytes())); err != nil {
+		return err
 	}
 	return t.Close()
 }
 
-// unseal finds the state in a sealed copy, as open does in a backup.
+// unseal finds the state in a sealed copy, as decrypt does in a backup.
 func unseal(r io.Reader, passphrase string) (io.Reader, error) {
 	t := tar.NewReader(r)
 	next := func(name string) error {

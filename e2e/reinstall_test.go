@@ -17,13 +17,7 @@ import (
 // another from the page: the others do not notice, and the rack is installed as
 // before.
 func TestReinstall(t *testing.T) {
-	r := newStandIns(t, 0)
-	r.serve()
-	r.cli("rack", "import", r.plainDebian())
-	r.cli("rack", "install")
-	if run := r.runEnds(); run.State != inventory.RunDone {
-		t.Fatalf("the install is %s: %s", run.State, run.Reason)
-	}
+	r := plainRack(t)
 	heard := r.nodeNamed("controller-1").Since
 
 	v := r.reinstall("compute-1")

@@ -15,13 +15,7 @@ import (
 // its power off afterwards, and it takes a role again. Then it is removed from the
 // command line, and nothing of it is left.
 func TestRelease(t *testing.T) {
-	r := newStandIns(t, 0)
-	r.serve()
-	r.cli("rack", "import", r.plainDebian())
-	r.cli("rack", "install")
-	if run := r.runEnds(); run.State != inventory.RunDone {
-		t.Fatalf("the install is %s: %s", run.State, run.Reason)
-	}
+	r := plainRack(t)
 	was := r.nodeNamed("compute-1")
 	mac := was.MAC(inventory.Provisioning)
 	others := func() (out []string) {

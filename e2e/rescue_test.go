@@ -11,13 +11,7 @@ import (
 // TestRescue takes an installed stand-in into a rescue from the page and back from
 // the command line, from where it starts its own system.
 func TestRescue(t *testing.T) {
-	r := newStandIns(t, 0)
-	r.serve()
-	r.cli("rack", "import", r.plainDebian())
-	r.cli("rack", "install")
-	if run := r.runEnds(); run.State != inventory.RunDone {
-		t.Fatalf("the install is %s: %s", run.State, run.Reason)
-	}
+	r := plainRack(t)
 
 	b := newBrowser(t, r.rack.URL())
 	b.firstUser(r)

@@ -40,6 +40,20 @@ func standInImages(t *testing.T) (cache string) {
 	return cache
 }
 
+// plainRack is a rack of stand-ins with an appliance that has installed
+// Debian on them.
+func plainRack(t *testing.T) *rig {
+	t.Helper()
+	r := newStandIns(t, 0)
+	r.serve()
+	r.cli("rack", "import", r.plainDebian())
+	r.cli("rack", "install")
+	if run := r.runEnds(); run.State != inventory.RunDone {
+		t.Fatalf("the install is %s: %s", run.State, run.Reason)
+	}
+	return r
+}
+
 // newStandIns is a rack of stand-ins as the guide wants it, with newcomers.
 func newStandIns(t *testing.T, newcomers int) *rig {
 	t.Helper()

@@ -113,22 +113,8 @@ func armVisit(n *inventory.Node) {
 // inspectSteps are the phases up to the inspection of one node, and its end. It
 // is pure.
 func inspectSteps(r inventory.Rack, n inventory.Node) []inventory.Step {
-	var out []inventory.Step
-	add := func(p phase) {
-		s := phaseStep(r, n, p)
-		if len(out) > 0 {
-			s.Needs = []string{out[len(out)-1].Key}
-		}
-		out = append(out, s)
-	}
-	for _, p := range phases {
-		add(p)
-		if p.name == phaseInspect {
-			break
-		}
-	}
-	add(phase{phaseOff, inventory.OwnerAppliance, 180, "Power off", "It was only looked at."})
-	return out
+	off := phase{phaseOff, inventory.OwnerAppliance, 180, "Power off", "It was only looked at."}
+	return inOrder(append(phasesBefore(r, n, phaseWipe), phaseStep(r, n, off)))
 }
 
 // off switches a machine off that was only looked at. It runs from memory: there

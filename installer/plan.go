@@ -94,6 +94,25 @@ func deploySteps(r inventory.Rack, n inventory.Node, img inventory.Image, images
 	return out, nil
 }
 
+// phasesBefore are a node's phases up to the one that is named, without it.
+func phasesBefore(r inventory.Rack, n inventory.Node, name string) (out []inventory.Step) {
+	for _, p := range phases {
+		if p.name == name {
+			break
+		}
+		out = append(out, phaseStep(r, n, p))
+	}
+	return out
+}
+
+// inOrder has each step need the one before it.
+func inOrder(steps []inventory.Step) []inventory.Step {
+	for i := 1; i < len(steps); i++ {
+		steps[i].Needs = []string{steps[i-1].Key}
+	}
+	return steps
+}
+
 func phaseStep(r inventory.Rack, n inventory.Node, p phase) inventory.Step {
 	s := inventory.Step{
 		Key: phaseKey(n.Name, p.name), Node: n.Name, Chapter: p.name,

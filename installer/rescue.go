@@ -56,23 +56,10 @@ func (e *Engine) Rescue(ctx context.Context, rack, node string, req inventory.Re
 }
 
 // rescueSteps are the phases up to the ramdisk's agent, and the shell. It is pure.
-func rescueSteps(rack inventory.Rack, n inventory.Node) (out []inventory.Step, err error) {
-	add := func(s inventory.Step) {
-		if len(out) > 0 {
-			s.Needs = []string{out[len(out)-1].Key}
-		}
-		out = append(out, s)
-	}
-	for _, p := range phases {
-		if p.name == phaseInspect {
-			break
-		}
-		add(phaseStep(rack, n, p))
-	}
+func rescueSteps(rack inventory.Rack, n inventory.Node) (_ []inventory.Step, err error) {
 	shell := phaseStep(rack, n, phase{chapterRescue, inventory.OwnerAgent, 120, "Open a shell", "On the console, and over ssh for the rack's keys; no disk is mounted or written."})
 	shell.Spec, err = json.Marshal(rescueSpec{append([]string{}, rack.SSHKeys...)})
-	add(shell)
-	return out, err
+	return inOrder(append(phasesBefore(rack, n, phaseInspect), shell)), err
 }
 
 // armRescue makes a node's next boot one to the ramdisk and remembers what it was.

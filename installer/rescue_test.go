@@ -9,16 +9,15 @@ import (
 	"sandai/inventory"
 )
 
-// poll is one poll of a node's agent, with what it is handed.
-func (tr *trial) poll(node string, stage inventory.Stage) []inventory.Task {
+// polls has a node's agent ask for work once.
+func (tr *trial) polls(node string, stage inventory.Stage) {
 	tr.t.Helper()
 	short, cancel := context.WithTimeout(tr.ctx, time.Second)
 	defer cancel()
-	reply, err := tr.engine().Poll(short, tr.rack.ID, node, inventory.PollRequest{Stage: stage, Look: true})
+	_, err := tr.engine().Poll(short, tr.rack.ID, node, inventory.PollRequest{Stage: stage, Look: true})
 	if err != nil && short.Err() == nil {
 		tr.t.Fatal(err)
 	}
-	return reply.Tasks
 }
 
 // TestRescue: an installed node is started into the ramdisk with a shell, nothing
@@ -79,7 +78,7 @@ func TestRescue(t *testing.T) {
 		t.Fatalf("its end: %s, %v", n.State, err)
 	}
 	tr.until("it restarts", func() bool { return len(tr.noted()) == 1 && tr.noted()[0] == "compute-1/restart/restart" })
-	tr.poll(node, inventory.StageInstalled)
+	tr.polls(node, inventory.StageInstalled)
 	if n := tr.node(node); n.State != inventory.Active || n.RescuedFrom != "" {
 		t.Errorf("from its disk it is %s, was %s", n.State, n.RescuedFrom)
 	}
@@ -91,7 +90,7 @@ func TestRescue(t *testing.T) {
 	tr.run = tr.ok(tr.engine().Rescue(tr.ctx, "demo", node, ask))
 	tr.ends(inventory.RunDone)
 	tr.setGone(node, true)
-	tr.poll(node, inventory.StageInstalled)
+	tr.polls(node, inventory.StageInstalled)
 	if n := tr.node(node); n.State != inventory.Active || n.RescuedFrom != "" {
 		t.Errorf("restarted by hand it is %s, was %s", n.State, n.RescuedFrom)
 	}

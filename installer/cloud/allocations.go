@@ -13,8 +13,8 @@ import (
 // consumer's generation, by which a change that is out of date is refused.
 const generationsFrom = "1.28"
 
-// providersOf lists the resource providers of a node's name.
-func (s *session) providersOf(ctx context.Context, pc *gophercloud.ServiceClient, node string) ([]resourceproviders.ResourceProvider, error) {
+// providers lists Placement's resource providers.
+func providers(ctx context.Context, pc *gophercloud.ServiceClient) ([]resourceproviders.ResourceProvider, error) {
 	pages, err := resourceproviders.List(pc, resourceproviders.ListOpts{}).AllPages(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask Placement for its providers: %w", err)
@@ -23,13 +23,7 @@ func (s *session) providersOf(ctx context.Context, pc *gophercloud.ServiceClient
 	if err != nil {
 		return nil, fmt.Errorf("read Placement's providers: %w", err)
 	}
-	var own []resourceproviders.ResourceProvider
-	for _, p := range list {
-		if sameHost(p.Name, node) {
-			own = append(own, p)
-		}
-	}
-	return own, nil
+	return list, nil
 }
 
 // freeProvider takes away what servers still hold of a node that none of them is

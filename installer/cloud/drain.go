@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/instanceactions"
@@ -166,11 +165,11 @@ func (s *session) rebuild(ctx context.Context, d kind.APIDrain, k kind.DrainServ
 	if err != nil {
 		return false, fmt.Errorf("ask for server %s: %w", k.Name, err)
 	}
-	again, err := rebuiltSince(ctx, cc, k.ID, d.Since)
+	request, err := s.askedSince(ctx, d, k, actionRebuild)
 	if err != nil {
 		return false, err
 	}
-	made := !again || v.Status == "ERROR"
+	made := request == "" || v.Status == "ERROR"
 	if made {
 		if _, err := servers.Rebuild(ctx, cc, k.ID, servers.RebuildOpts{ImageRef: k.Image}).Extract(); err != nil {
 			return false, fmt.Errorf("make server %s anew: %w", k.Name, err)
@@ -184,18 +183,7 @@ func (s *session) rebuilt(ctx context.Context, d kind.APIDrain, k kind.DrainServ
 	if k.Image == "" {
 		return nil
 	}
-	cc, err := s.compute()
-	if err != nil {
-		return err
-	}
-	return s.c.poll(ctx, "server "+k.Name, progress, func() (bool, string, error) {
-		v, err := servers.Get(ctx, cc, k.ID).Extract()
-		if gophercloud.ResponseCodeIs(err, 404) {
-			return true, "", nil // its owner deleted it meanwhile
-		}
-		if err != nil {
-			return false, "", err
-		}
+	return s.pollServer(ctx, k, progress, func(v *servers.Server) (bool, string, error) {
 		if v.Status == "ERROR" {
 			return false, "", permanent{fmt.Errorf("server %s went into ERROR when it was made anew: %s; see nova-compute's log on %s, then try the step again", k.Name, v.Fault.Message, d.Node)}
 		}
@@ -203,15 +191,49 @@ func (s *session) rebuilt(ctx context.Context, d kind.APIDrain, k kind.DrainServ
 	})
 }
 
-func rebuiltSince(ctx context.Context, cc *gophercloud.ServiceClient, id string, since time.Time) (bool, error) {
-	pages, err := instanceactions.List(cc, id, nil).AllPages(ctx)
+// pollServer waits until done says that a server is as it should be. One whose owner
+// deletes it meanwhile is waited for no longer.
+func (s *session) pollServer(ctx context.Context, k kind.DrainServer, progress func(string), done func(*servers.Server) (bool, string, error)) error {
+	cc, err := s.compute()
 	if err != nil {
-		return false, fmt.Errorf("ask what was done to server %s: %w", id, err)
+		return err
+	}
+	return s.c.poll(ctx, "server "+k.Name, progress, func() (bool, string, error) {
+		v, err := servers.Get(ctx, cc, k.ID).Extract()
+		if gophercloud.ResponseCodeIs(err, 404) {
+			return true, "", nil
+		}
+		if err != nil {
+			return false, "", err
+		}
+		return done(v)
+	})
+}
+
+// Nova's names of actions on a server.
+const (
+	actionRebuild  = "rebuild"
+	actionEvacuate = "evacuate"
+)
+
+// askedSince is the newest request since something was decided about a server that
+// asked for an action, "" where there is none.
+func (s *session) askedSince(ctx context.Context, d kind.APIDrain, k kind.DrainServer, action string) (string, error) {
+	cc, err := s.compute()
+	if err != nil {
+		return "", err
+	}
+	pages, err := instanceactions.List(cc, k.ID, nil).AllPages(ctx)
+	if err != nil {
+		return "", fmt.Errorf("ask what was done to server %s: %w", k.Name, err)
 	}
 	list, err := instanceactions.ExtractInstanceActions(pages)
-	return slices.ContainsFunc(list, func(a instanceactions.InstanceAction) bool {
-		return a.Action == "rebuild" && a.StartTime.After(since)
-	}), err
+	for _, a := range list { // the newest is the first
+		if a.Action == action && a.StartTime.After(d.Since) {
+			return a.RequestID, nil
+		}
+	}
+	return "", err
 }
 
 // start starts a server that ran before.
@@ -230,14 +252,8 @@ func (s *session) start(ctx context.Context, k kind.DrainServer, progress func(s
 		}
 		return nil
 	}
-	return true, s.c.poll(ctx, "server "+k.Name, progress, func() (bool, string, error) {
-		v, err := servers.Get(ctx, cc, k.ID).Extract()
-		if gophercloud.ResponseCodeIs(err, 404) {
-			return true, "", nil
-		}
-		if err != nil {
-			return false, "", err
-		}
+	return true, s.pollServer(ctx, k, progress, func(v *servers.Server) (bool, string, error) {
+		var err error
 		switch {
 		case v.Status == "ERROR":
 			return false, "", permanent{fmt.Errorf("server %s went into ERROR when it was started: %s; see nova-compute's log on its node, then try the step again", k.Name, v.Fault.Message)}

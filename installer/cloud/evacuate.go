@@ -13,12 +13,8 @@ import (
 	"sandai/installer/guide/kind"
 )
 
-// Nova's names of an evacuation: the action, and the event that is its work on the
-// node which takes the server.
-const (
-	actionEvacuate = "evacuate"
-	eventRebuild   = "compute_rebuild_instance"
-)
+// eventRebuild is Nova's name of an evacuation's work on the node that takes the server.
+const eventRebuild = "compute_rebuild_instance"
 
 // evacuate has Nova make the servers of a node that is off anew on others, see
 // kind.APIDrain and "evacuate" in Nova's API.
@@ -91,7 +87,7 @@ func (s *session) evacuateOne(ctx context.Context, d kind.APIDrain, k kind.Drain
 	if !sameHost(v.Host, d.Node) {
 		return false, nil
 	}
-	request, err := s.evacuation(ctx, d, k)
+	request, err := s.askedSince(ctx, d, k, actionEvacuate)
 	if err != nil || request != "" && v.Status != "ERROR" {
 		return false, err
 	}
@@ -104,26 +100,6 @@ func (s *session) evacuateOne(ctx context.Context, d kind.APIDrain, k kind.Drain
 	return true, nil
 }
 
-// evacuation is the newest request since the release was decided that had a server
-// leave, "" where there is none.
-func (s *session) evacuation(ctx context.Context, d kind.APIDrain, k kind.DrainServer) (string, error) {
-	cc, err := s.computeByUUID()
-	if err != nil {
-		return "", err
-	}
-	pages, err := instanceactions.List(cc, k.ID, nil).AllPages(ctx)
-	if err != nil {
-		return "", fmt.Errorf("ask what was done to server %s: %w", k.Name, err)
-	}
-	list, err := instanceactions.ExtractInstanceActions(pages)
-	for _, a := range list { // the newest is the first
-		if a.Action == actionEvacuate && a.StartTime.After(d.Since) {
-			return a.RequestID, nil
-		}
-	}
-	return "", err
-}
-
 // evacuated waits until a server is whole on another node. That Nova shows it there
 // is not the end: one that was off is started for a moment, and stopped again.
 func (s *session) evacuated(ctx context.Context, d kind.APIDrain, k kind.DrainServer, progress func(string)) error {
@@ -131,18 +107,11 @@ func (s *session) evacuated(ctx context.Context, d kind.APIDrain, k kind.DrainSe
 	if err != nil {
 		return err
 	}
-	request, err := s.evacuation(ctx, d, k)
+	request, err := s.askedSince(ctx, d, k, actionEvacuate)
 	if err != nil && !gophercloud.ResponseCodeIs(err, 404) {
 		return err
 	}
-	return s.c.poll(ctx, "server "+k.Name, progress, func() (bool, string, error) {
-		v, err := servers.Get(ctx, cc, k.ID).Extract()
-		if gophercloud.ResponseCodeIs(err, 404) {
-			return true, "", nil
-		}
-		if err != nil {
-			return false, "", err
-		}
+	return s.pollServer(ctx, k, progress, func(v *servers.Server) (bool, string, error) {
 		if v.Status == "ERROR" && v.TaskState == "" {
 			return false, "", permanent{fmt.Errorf("server %s found no other node: %s; nothing was wiped yet: make room (or have its owner delete it), then try the step again", k.Name, v.Fault.Message)}
 		}

@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gophercloud/gophercloud/v2"
@@ -29,11 +30,12 @@ func (s *session) leave(ctx context.Context, l kind.APILeave) (Result, error) {
 		return Result{}, err
 	}
 	pc.Microversion = generationsFrom
-	providers, err := s.providersOf(ctx, pc, l.Node)
+	own, err := providers(ctx, pc)
 	if err != nil {
 		return Result{}, err
 	}
-	for _, p := range providers {
+	own = slices.DeleteFunc(own, func(p resourceproviders.ResourceProvider) bool { return !sameHost(p.Name, l.Node) })
+	for _, p := range own {
 		if _, err := s.freeProvider(ctx, pc, p.UUID); err != nil {
 			return Result{}, err
 		}
@@ -52,7 +54,7 @@ func (s *session) leave(ctx context.Context, l kind.APILeave) (Result, error) {
 		}
 		gone = append(gone, "nova-compute")
 	}
-	for _, p := range providers {
+	for _, p := range own {
 		// 404: Nova did it.
 		err := resourceproviders.Delete(ctx, pc, p.UUID).ExtractErr()
 		if err != nil && !gophercloud.ResponseCodeIs(err, 404) {

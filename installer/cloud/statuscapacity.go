@@ -23,13 +23,9 @@ func (t *statusTaker) placement(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pages, err := resourceproviders.List(pc, resourceproviders.ListOpts{}).AllPages(ctx)
+	list, err := providers(ctx, pc)
 	if err != nil {
-		return fmt.Errorf("ask Placement for its providers: %w", err)
-	}
-	list, err := resourceproviders.ExtractResourceProviders(pages)
-	if err != nil {
-		return fmt.Errorf("read Placement's providers: %w", err)
+		return err
 	}
 	nodes := []inventory.NodeCapacity{}
 	for _, p := range list {
