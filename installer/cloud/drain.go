@@ -108,6 +108,9 @@ func (s *session) bringBack(ctx context.Context, d kind.APIDrain, progress func(
 		if svc, err = s.computeService(ctx, d.Node); err != nil || svc == nil {
 			return false, "unknown to Nova", err
 		}
+		if svc.ForcedDown { // by a release that was not gone on with
+			return false, "held to be off", s.setDown(ctx, svc, false)
+		}
 		return svc.State == "up", svc.State, nil
 	})
 	if err != nil {

@@ -72,4 +72,8 @@ func TestEvacuateFails(t *testing.T) {
 	if _, err := c.Do(t.Context(), kind.API{Evacuate: &d}, nil); err != nil || f.state("servers", "id-db", "OS-EXT-SRV-ATTR:host") != "compute-2" {
 		t.Errorf("with room: %v", err)
 	}
+	// The node is reinstalled after all: Nova believes again that it is up.
+	if _, err := c.Do(t.Context(), kind.API{Return: &kind.APIDrain{Node: d.Node, Since: d.Since}}, nil); err != nil || f.serviceOf("compute-1")["state"] != "up" {
+		t.Errorf("its return: %v", err)
+	}
 }

@@ -28,6 +28,7 @@ func (f *fakeCloud) novaService(w http.ResponseWriter, r *http.Request, o object
 	var change object
 	_ = json.NewDecoder(r.Body).Decode(&change)
 	if down, ok := change["forced_down"].(bool); ok {
+		o["forced_down"] = down
 		o["state"] = map[bool]string{true: "down", false: "up"}[down]
 	} else {
 		o["status"], o["disabled_reason"] = change["status"], change["disabled_reason"]
