@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help deps assets build lint test rack rack-from-page rack-down screenshots faults fuzz clean
+.PHONY: help deps assets build lint test served rack rack-from-page rack-down screenshots faults fuzz clean
 
 RACK := .rack
 APPLIANCE := bin/appliance --state $(RACK)
@@ -54,18 +54,22 @@ test: deps build lint ## run every test that needs no full rack
 # A newer Debian makes newer images; what is installed already wants none.
 INSTALLED := $(APPLIANCE) wait --timeout 0s >/dev/null 2>&1 && $(APPLIANCE) rack status --json 2>/dev/null | grep -q '^    "state": "done"'
 
-rack: deps build ## bring up a virtual rack and make it a cloud; with the rack up and installed, nothing (NODES=docs/four.yaml: other machines than the three)
+# An appliance at work on a virtual rack of blank machines.
+served: deps build
 	@$(INSTALLED) || { echo $(APPLIANCE) image build; $(APPLIANCE) image build; }
 	$(APPLIANCE) lab up --dir $(RACK) $(if $(NODES),--nodes $(NODES))
 	@$(APPLIANCE) wait --timeout 0s 2>/dev/null || \
 	  $(APPLIANCE) lab exec --dir $(RACK) --detach --log $(RACK)/appliance.log --pidfile $(RACK)/appliance.pid -- $(APPLIANCE) serve
 	@$(APPLIANCE) wait --timeout 1m || { tail -n 20 $(RACK)/appliance.log >&2; exit 3; }
+
+rack: served ## bring up a virtual rack and make it a cloud; with the rack up and installed, nothing (NODES=docs/four.yaml: other machines than the three)
 	$(APPLIANCE) rack import $(RACK)/rack.yaml
 	@$(APPLIANCE) rack install --follow || { s=$$?; echo "make rack goes on where it stopped; the appliance's log is $(RACK)/appliance.log" >&2; exit $$s; }
 	@$(APPLIANCE) rack report
 
-rack-from-page: deps build ## install a virtual rack of its own by the page's button, in a browser; a test that takes as long as make rack
-	go test ./e2e -run TestRackFromPage -full -v -count 1 -timeout 100m
+rack-from-page: served ## the same as make rack on a new rack, by the page's button in a browser; a test
+	go test ./e2e -run TestRackFromPage -of $(CURDIR)/$(RACK) -v -count 1 -timeout 150m
+	@$(APPLIANCE) rack report
 
 screenshots: deps build ## take pictures of every page into .rack/screenshots: of make rack's appliance, else of stand-ins
 	@of=; if $(APPLIANCE) wait --timeout 0s >/dev/null 2>&1; then of=-of=$(CURDIR)/$(RACK); fi; \

@@ -18,7 +18,7 @@ import (
 
 var (
 	pictures = flag.String("pictures", "", "a folder for pictures of each page")
-	stateDir = flag.String("of", "", "the state directory of a running appliance to take the pictures of; else a rack of stand-ins is installed for them")
+	stateDir = flag.String("of", "", "the state directory of a running appliance: the pictures are of it, else of a rack of stand-ins; TestRackFromPage works on it")
 )
 
 // TestPictures takes a picture of each page, on a desk and on a phone, in the
