@@ -17,7 +17,7 @@ const proofKeySecret = "sandai-proof-key"
 // the databases, the queue, the token keys) and the BMCs' passwords are never
 // shown, to nobody: who needs one is on a node as root already.
 var shown = []inventory.Account{
-	{Secret: AdminSecret, User: "admin", Shown: true, What: inventory.Text{EN: "Administrator of the cloud: Horizon, openrc, clouds.yaml", JA: "クラウドの管理者（Horizon・openrc・clouds.yaml）"}},
+	{Secret: AdminSecret, User: "admin", Shown: true, Rotates: true, What: inventory.Text{EN: "Administrator of the cloud: Horizon, openrc, clouds.yaml", JA: "クラウドの管理者（Horizon・openrc・clouds.yaml）"}},
 	{Secret: proofKeySecret, User: "root", Shown: true, What: inventory.Text{EN: "Private SSH key of the proof's servers", JA: "動作証明サーバーの SSH 秘密鍵"}},
 }
 
@@ -31,10 +31,7 @@ func (e *Engine) Accounts(ctx context.Context, rack string) ([]inventory.Account
 	if err != nil {
 		return nil, err
 	}
-	have := map[string]bool{}
-	for _, n := range names {
-		have[n] = true
-	}
+	have := setOf(names)
 	out := []inventory.Account{}
 	for _, a := range shown {
 		if have[a.Secret] {
@@ -51,7 +48,7 @@ func (e *Engine) Accounts(ctx context.Context, rack string) ([]inventory.Account
 
 // hidden describes a secret of the guide by how the guide names and makes it.
 func hidden(s guide.SecretSpec) inventory.Account {
-	a := inventory.Account{Secret: s.Name}
+	a := inventory.Account{Secret: s.Name, Rotates: rotates(s)}
 	db, isDB := strings.CutSuffix(s.Name, "_db")
 	switch {
 	case isDB:

@@ -132,7 +132,8 @@ type world struct {
 	tasks  []string        // keys of what was handed out outside of runs
 	drift  map[string]bool // steps that a look finds not to be so; to carry one out mends it
 	looked []string        // keys of what was only to be looked at
-	held   string          // the step whose end waits until free is closed
+	given  map[string]inventory.Task
+	held   string // the step whose end waits until free is closed
 	free   chan struct{}
 	// slowBMC, if any, is called before a machine is switched on or off.
 	slowBMC func(ctx context.Context, node string)
@@ -176,7 +177,7 @@ func newWorld(t *testing.T) *world {
 	if r, err = s.Rack(t.Context(), "demo"); err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, store: s, kept: s, keepDir: filepath.Join(dir, "kept"), ca: ca, rack: r, guide: shortGuide{}, cloud: sunny{}, waits: 50 * time.Millisecond, fails: map[string]int{}, drift: map[string]bool{}, gone: map[string]bool{}, lives: map[string]int{}, on: map[string]bool{}}
+	return &world{t: t, store: s, kept: s, keepDir: filepath.Join(dir, "kept"), ca: ca, rack: r, guide: shortGuide{}, cloud: sunny{}, waits: 50 * time.Millisecond, fails: map[string]int{}, drift: map[string]bool{}, given: map[string]inventory.Task{}, gone: map[string]bool{}, lives: map[string]int{}, on: map[string]bool{}}
 }
 
 // unfinished lists the steps that are not done, for a failure's message.
@@ -393,6 +394,7 @@ func (w *world) wait(key string) {
 func (w *world) outcome(t inventory.Task, r inventory.StepReport) inventory.StepReport {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.given[r.Key] = t
 	r.State, r.Changed = inventory.StepDone, w.drift[r.Key]
 	if r.Changed {
 		r.Diff = "- as it was\n+ as it should be\n"

@@ -137,6 +137,8 @@ func (e *Engine) do(ctx context.Context, run inventory.Run, s inventory.Step) (o
 		return e.off(ctx, run, s)
 	case kindForget:
 		return e.forget(ctx, run, s)
+	case chapterRotate:
+		return e.rotate(ctx, run)
 	case "api":
 		return e.api(ctx, run, s)
 	default:
@@ -177,13 +179,23 @@ func (e *Engine) api(ctx context.Context, run inventory.Run, s inventory.Step) (
 // AdminSecret is the name of the cloud administrator's password.
 const AdminSecret = "keystone_admin"
 
-// resolve fills in a specification's ${…}; mask lists the secrets it now holds.
+// resolve fills in a specification's ${…}; mask lists the secrets it now holds, and
+// what those were before.
 func (e *Engine) resolve(ctx context.Context, rack inventory.Rack, n *inventory.Node, spec json.RawMessage) (json.RawMessage, []string, error) {
 	if len(spec) == 0 {
 		return json.RawMessage("{}"), nil, nil
 	}
-	v := guide.NewValues(rack, n, func(name string) (string, error) { return e.secret(ctx, rack.ID, name) })
-	return guide.Resolve(spec, v)
+	var earlier []string
+	v := guide.NewValues(rack, n, func(name string) (string, error) {
+		old, err := e.retired(ctx, rack.ID, name)
+		if err != nil {
+			return "", err
+		}
+		earlier = append(earlier, old...)
+		return e.secret(ctx, rack.ID, name)
+	})
+	out, mask, err := guide.Resolve(spec, v)
+	return out, append(mask, earlier...), err
 }
 
 // secret returns a secret of a rack, made at its first use in the form that the

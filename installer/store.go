@@ -54,6 +54,7 @@ type secretStore interface {
 	Secret(ctx context.Context, rackID uint, name string) (string, error)
 	SecretNames(ctx context.Context, rackID uint) ([]string, error)
 	PutSecret(ctx context.Context, rackID uint, name, value string) error
+	PutSecrets(ctx context.Context, rackID uint, values map[string]string) error // all or none
 	EnsureSecret(ctx context.Context, rackID uint, name string, gen func() (string, error)) (string, error)
 }
 

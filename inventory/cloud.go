@@ -107,6 +107,8 @@ type Account struct {
 	User   string `json:"user,omitempty"`
 	What   Text   `json:"what"`
 	Shown  bool   `json:"shown"`
+	// Rotates: new passwords for the cloud are also one for this.
+	Rotates bool `json:"rotates"`
 }
 
 // Revealed is the one secret that somebody asked for.

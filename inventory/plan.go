@@ -38,6 +38,11 @@ type ApplyRequest struct {
 	PlanHash string `json:"plan_hash,omitempty"` // refuse if the plan has another hash
 }
 
+// RotateRequest asks for new passwords of a rack's cloud. Confirm is the rack's name.
+type RotateRequest struct {
+	Confirm string `json:"confirm"`
+}
+
 // ReinstallRequest asks for one node to be installed anew. PreviewHash confirms
 // what was shown of its disks and its servers; Confirm is the node's name.
 type ReinstallRequest struct {

@@ -27,6 +27,7 @@ const (
 	RunReinstall RunKind = "reinstall" // one node of an installed rack is installed anew
 	RunRelease   RunKind = "release"   // one node is taken out of the rack: its disk is wiped, it has no role afterwards or is gone
 	RunApply     RunKind = "apply"     // an installed rack is made as its plan says: what differs is changed, new nodes are installed
+	RunRotate    RunKind = "rotate"    // the cloud of an installed rack is given new passwords
 	RunCheck     RunKind = "check"     // an installed rack is compared with its plan; nothing is changed
 	RunInspect   RunKind = "inspect"   // the hardware of some nodes is looked at
 	RunRescue    RunKind = "rescue"    // one node is started into the ramdisk, with a shell
@@ -35,7 +36,7 @@ const (
 
 // ChangingKinds are those whose runs decide how the rack is: the newest of them
 // has to be done before the rack is as its plan says. No other writes to a disk.
-var ChangingKinds = []RunKind{RunInstall, RunReinstall, RunRelease, RunApply}
+var ChangingKinds = []RunKind{RunInstall, RunReinstall, RunRelease, RunApply, RunRotate}
 
 // Changes reports whether the kind is one of ChangingKinds.
 func (k RunKind) Changes() bool { return slices.Contains(ChangingKinds, k) }

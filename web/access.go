@@ -75,6 +75,7 @@ var rules = map[string]rule{
 	// The pages around the rack.
 	"POST /racks/:rack/cloud/proof":                     {summary: "Run the proof again"},
 	"POST /racks/:rack/cloud/secrets/:secret":           {role: inventory.Admin, summary: "Show one secret of the cloud"},
+	"POST /racks/:rack/rotate":                          {role: inventory.Admin, summary: "Give the cloud new passwords"},
 	"POST /racks/:rack/cloud/openrc":                    {role: inventory.Admin, summary: "Download the administrator's openrc"},
 	"POST /racks/:rack/cloud/clouds.yaml":               {role: inventory.Admin, summary: "Download the administrator's clouds.yaml"},
 	"POST /racks/:rack/nodes/:node/units/:unit/restart": {summary: "Restart a service on a node"},

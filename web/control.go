@@ -47,6 +47,8 @@ type RackControl interface {
 	Check(ctx context.Context, rack string) (inventory.Run, error)
 	// Apply makes an installed rack as its plan is now.
 	Apply(ctx context.Context, rack string, req inventory.ApplyRequest) (inventory.Run, error)
+	// Rotate gives the cloud of an installed rack new passwords.
+	Rotate(ctx context.Context, rack string, req inventory.RotateRequest) (inventory.Run, error)
 	// CreateRack makes a rack, with networks and without nodes; set
 	// InspectNewcomers, as rack.yaml does where nothing is said. The error is
 	// Invalid with every reason, Conflict if there is a rack of that name.
@@ -98,6 +100,11 @@ type handsOffRequest struct {
 type applyRequest struct {
 	Name string `path:"name" doc:"the rack's name" example:"demo"`
 	Body inventory.ApplyRequest
+}
+
+type rotateRequest struct {
+	Name string `path:"name" doc:"the rack's name" example:"demo"`
+	Body inventory.RotateRequest
 }
 
 type reinstallRequest struct {
@@ -188,6 +195,9 @@ func (s *server) controlRoutes(api huma.API) {
 	})
 	huma.Register(api, post("rack-apply", "/racks/{name}/apply", "Make an installed rack as its plan is now: what differs is changed, new nodes are installed"), func(ctx context.Context, in *applyRequest) (*answer[inventory.Run], error) {
 		return reply(s.Control.Apply(ctx, in.Name, in.Body))
+	})
+	huma.Register(api, wants(inventory.Admin, post("rack-rotate", "/racks/{name}/rotate", "Give the cloud of an installed rack new passwords; its services are restarted")), func(ctx context.Context, in *rotateRequest) (*answer[inventory.Run], error) {
+		return reply(s.Control.Rotate(ctx, in.Name, in.Body))
 	})
 	huma.Register(api, get("node-reinstall-preview", "/nodes/{name}/reinstall", "Show what a reinstall of a node would do: its disks, the servers on it, and the hash that confirms it"), func(ctx context.Context, in *nodeName) (*answer[inventory.Preview], error) {
 		rack, err := s.rackOf(ctx, in.Rack, in.Name)

@@ -25,6 +25,10 @@ func (s *server) changePages(r *gin.Engine) {
 		run, err := s.Control.Apply(c.Request.Context(), c.Param("rack"), inventory.ApplyRequest{PlanHash: c.PostForm("plan")})
 		s.begun(c, run, "", err)
 	})
+	r.POST("/racks/:rack/rotate", func(c *gin.Context) {
+		run, err := s.Control.Rotate(c.Request.Context(), c.Param("rack"), inventory.RotateRequest{Confirm: c.PostForm("name")})
+		s.begun(c, run, "", err)
+	})
 	r.GET("/racks/:rack/nodes/:node/reinstall", func(c *gin.Context) { s.reinstallPage(c, http.StatusOK, page.ReinstallData{}, "") })
 	r.POST("/racks/:rack/nodes/:node/reinstall", func(c *gin.Context) { s.reinstallAction(c, nil) })
 	r.GET("/racks/:rack/nodes/:node/release", func(c *gin.Context) {

@@ -137,4 +137,12 @@ func TestCheckAndApplyPage(t *testing.T) {
 	if w := browse(h, "POST", "/racks/demo/apply", nil); w.Code != 303 || w.Header().Get("Location") != "/racks/demo/runs/3" {
 		t.Errorf("the apply: %d, to %q: %s", w.Code, w.Header().Get("Location"), w.Body)
 	}
+	m.SetRun(3, func(r *inventory.Run) { r.State = inventory.RunDone })
+	h = pagesFor(m, inventory.Admin)
+	if w := browse(h, "POST", "/racks/demo/rotate", url.Values{"name": {"dmeo"}}); w.Code != 422 || !strings.Contains(w.Body.String(), "confirm with the rack") {
+		t.Errorf("new passwords of another rack: %d: %s", w.Code, w.Body)
+	}
+	if w := browse(h, "POST", "/racks/demo/rotate", url.Values{"name": {"demo"}}); w.Code != 303 || w.Header().Get("Location") != "/racks/demo/runs/4" {
+		t.Errorf("new passwords: %d, to %q: %s", w.Code, w.Header().Get("Location"), w.Body)
+	}
 }

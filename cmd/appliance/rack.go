@@ -28,7 +28,7 @@ NAME may be left out where there is one rack.`,
 		RunE: help,
 	}
 	c.AddCommand(rackImport(), rackExport(), rackList(), rackPlan(), rackInstall(), rackStatus(), rackReport(),
-		rackInspect(), rackStop(), rackRetry(), rackSkip(), rackProof(), rackCheck(), rackApply())
+		rackInspect(), rackStop(), rackRetry(), rackSkip(), rackProof(), rackCheck(), rackApply(), rackRotate())
 	return c
 }
 

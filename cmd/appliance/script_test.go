@@ -36,11 +36,15 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			m := webtest.New()
 			m.Cloud = webtest.Cloud
+			m.Cloudy.Accounts = []inventory.Account{
+				{Secret: "keystone_admin", User: "admin", What: inventory.Text{EN: "Administrator"}, Shown: true, Rotates: true},
+				{Secret: "sandai-proof-key", User: "root", What: inventory.Text{EN: "SSH key"}, Shown: true},
+			}
 			m.Parse = func(name string, file []byte) (inventory.Rack, error) {
 				r, _, err := rackfile.Parse(name, file)
 				return r, err
 			}
-			api := m.As(inventory.Admin, web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Control: m}))
+			api := m.As(inventory.Admin, web.NewAPI(web.Config{Racks: m, Runs: m, Events: m, Installer: m, Power: m, Access: m, Control: m, Cloud: m}))
 			looked := make(chan struct{}, 1)
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				api.ServeHTTP(w, r)

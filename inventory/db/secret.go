@@ -51,6 +51,18 @@ func (s *Store) PutSecret(ctx context.Context, rackID uint, name, value string) 
 	return s.write(ctx, "storing secret "+name, func(tx *gorm.DB) error { return s.putSecret(tx, rackID, name, value) })
 }
 
+// PutSecrets is PutSecret of several by their names: all are stored, or none.
+func (s *Store) PutSecrets(ctx context.Context, rackID uint, values map[string]string) error {
+	return s.write(ctx, "storing secrets", func(tx *gorm.DB) error {
+		for name, value := range values {
+			if err := s.putSecret(tx, rackID, name, value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 func (s *Store) putSecret(tx *gorm.DB, rackID uint, name, value string) error {
 	text, err := s.seal.close(rackID, name, value)
 	if err != nil {

@@ -81,6 +81,8 @@ func runLamp(r inventory.Run) Lamp {
 		active, done = Text{"Releasing a server", "サーバーを解放中"}, Text{"Released", "解放済み"}
 	case inventory.RunApply:
 		active, done = Text{"Applying the plan", "計画を適用中"}, Text{"Applied", "適用済み"}
+	case inventory.RunRotate:
+		active, done = Text{"Changing the passwords", "パスワードを更新中"}, Text{"Passwords changed", "パスワード更新済み"}
 	case inventory.RunCheck:
 		active, done = Text{"Checking for drift", "差異を確認中"}, Text{"Checked", "確認済み"}
 	case inventory.RunInspect:

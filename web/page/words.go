@@ -90,6 +90,7 @@ var runKinds = map[inventory.RunKind]Text{
 	inventory.RunReinstall: {"reinstall", "再インストール"},
 	inventory.RunRelease:   {"release", "解放"},
 	inventory.RunApply:     {"apply", "適用"},
+	inventory.RunRotate:    {"new passwords", "パスワード更新"},
 	inventory.RunCheck:     {"check", "差異の確認"},
 	inventory.RunInspect:   {"inspection", "調査"},
 	inventory.RunRescue:    {"rescue", "レスキュー"},

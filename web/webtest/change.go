@@ -17,6 +17,14 @@ func (m *Memory) Apply(ctx context.Context, rack string, _ inventory.ApplyReques
 	return m.startChange(ctx, rack, inventory.RunApply)
 }
 
+// Rotate implements web.RackControl.
+func (m *Memory) Rotate(ctx context.Context, rack string, req inventory.RotateRequest) (inventory.Run, error) {
+	if req.Confirm != rack {
+		return inventory.Run{}, inventory.Errorf(inventory.Invalid, "confirm with the rack's name")
+	}
+	return m.startChange(ctx, rack, inventory.RunRotate)
+}
+
 func (m *Memory) startChange(ctx context.Context, rack string, kind inventory.RunKind) (inventory.Run, error) {
 	r, err := m.Rack(ctx, rack)
 	if err != nil {
