@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help deps assets build lint test served rack rack-from-page rack-down screenshots faults fuzz clean
+.PHONY: help deps assets build lint test served rack rack-from-page reprovision rack-down screenshots faults fuzz clean
 
 RACK := .rack
 APPLIANCE := bin/appliance --state $(RACK)
@@ -70,6 +70,9 @@ rack: served ## bring up a virtual rack and make it a cloud; with the rack up an
 rack-from-page: served ## the same as make rack on a new rack, by the page's button in a browser; a test
 	go test ./e2e -run TestRackFromPage -of $(CURDIR)/$(RACK) -v -count 1 -timeout 150m
 	@$(APPLIANCE) rack report
+
+reprovision: deps build ## on make rack's rack of four: rescue, reinstall and release a compute node with servers on it, then new passwords; a test
+	go test ./e2e -run TestReprovision -of $(CURDIR)/$(RACK) -v -count 1 -timeout 300m
 
 screenshots: deps build ## take pictures of every page into .rack/screenshots: of make rack's appliance, else of stand-ins
 	@of=; if $(APPLIANCE) wait --timeout 0s >/dev/null 2>&1; then of=-of=$(CURDIR)/$(RACK); fi; \

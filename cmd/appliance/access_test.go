@@ -108,6 +108,7 @@ func (r *rig) browser() *http.Client {
 func TestFirstStart(t *testing.T) {
 	r := &rig{T: t, state: t.TempDir()}
 	r.want(exitUnreachable, "does not answer", "--url", "https://127.0.0.1:1", "rack", "list") // 8080 may be somebody's
+	r.want(exitUnreachable, "does not answer", "wait", "--timeout", "0s")
 	setup, stop := r.serve(serveOptions{})
 	r.want(exitOK, "the appliance answers at https://127.0.0.1:", "wait", "--timeout", "0s")
 	r.want(exitOK, "[]", "rack", "list", "--json")

@@ -34,6 +34,7 @@ type client struct {
 	token string // API token, "" to send none
 	http  http.Client
 	wrong error // of the command line; the first call returns it
+	guess bool  // nothing says yet where the appliance is: base is where most are
 }
 
 // newClient returns a client of the appliance that the command line names. By
@@ -41,13 +42,16 @@ type client struct {
 // is known by, and has the token. That token goes to no other appliance: who
 // names one names its token, and its CA where that is not a public one.
 func newClient(cmd *cobra.Command) *client {
-	c := &client{base: defaultURL, state: stateDir(cmd)}
+	c := &client{state: stateDir(cmd)}
 	flag := func(name string) string {
 		v, _ := cmd.Flags().GetString(name) // they are defined with the root command
 		return v
 	}
 	if c.base = flag("url"); c.base == "" {
-		c.base = cmp.Or(firstLine(c.state, labURLFile), firstLine(c.state, serveURLFile), defaultURL)
+		c.base = cmp.Or(firstLine(c.state, labURLFile), firstLine(c.state, serveURLFile))
+		if c.guess = c.base == ""; c.guess {
+			c.base = defaultURL
+		}
 	}
 	c.base = strings.TrimRight(c.base, "/")
 	trust := &tls.Config{MinVersion: tls.VersionTLS12}

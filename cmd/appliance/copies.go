@@ -22,7 +22,6 @@ import (
 const (
 	copiesSecret = "copies"       // the appliance's own; "" while none are made
 	copyEvery    = 24 * time.Hour // at least
-	copyLimit    = 5 * time.Minute
 	copyLook     = time.Minute // how often it is looked whether copies are due
 )
 
@@ -31,7 +30,7 @@ type copies struct {
 	mu       sync.Mutex // of one round
 	file     []byte     // what nodes fetch in this round
 	reading  sync.RWMutex
-	patience time.Duration // with one node; copyLimit if it is 0
+	patience time.Duration // with one node, where it is less than the engine's
 }
 
 // sealing is how copies are sealed, nil where none are made.
@@ -193,7 +192,7 @@ func (a *appliance) copyTo(ctx context.Context, racks []inventory.Rack) error {
 				continue
 			}
 			all++
-			one, cancel := context.WithTimeout(ctx, cmp.Or(a.copies.patience, copyLimit))
+			one, cancel := context.WithTimeout(ctx, cmp.Or(a.copies.patience, copyEvery))
 			err := a.engine.HandCopy(one, r, n.Name, hex.EncodeToString(sum[:]))
 			cancel()
 			if err != nil {

@@ -52,6 +52,9 @@ The exit code is 3 when it did not answer in time.`,
 					fmt.Fprintf(cmd.OutOrStdout(), "the appliance answers at %s, version %s\n", c.base, v.Version)
 					return nil
 				}
+				if c.guess && !isUnreachable(err) { // whoever answered there is another appliance
+					err = c.unreachable(err)
+				}
 				if !isUnreachable(err) || !time.Now().Before(deadline) {
 					return err
 				}
