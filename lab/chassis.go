@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"time"
 
@@ -164,10 +163,6 @@ func (c *chassis) on() error {
 		return c.onStandIn(index == bootIndexPXE)
 	}
 	args := qemuArgs(c.rack.Rack, c.m, acceleration(c.rack.KVM), c.dir, index)
-	yields := c.m.Role != "controller"
-	if yields {
-		args = append([]string{"nice", "-n", strconv.Itoa(yielding)}, args...)
-	}
 	q := exec.Command(args[0], args[1:]...)
 	q.Dir = c.dir.run()
 	p, err := detach(q, c.dir.qemuLog())
@@ -176,9 +171,6 @@ func (c *chassis) on() error {
 	}
 	if err := writeJSON(c.dir.process(), p); err != nil {
 		return errors.Join(err, p.end(unix.SIGKILL, 5*time.Second))
-	}
-	if yields {
-		p.yield()
 	}
 	if index == bootIndexNetwork {
 		return nil

@@ -94,20 +94,6 @@ func (p Process) stop(grace time.Duration) error {
 	return p.end(unix.SIGKILL, 10*time.Second)
 }
 
-// yielding is the nice value of machines that are no controller. In an installation
-// all wait for the controller; with equal shares of a host that has fewer processors
-// than the rack has machines, it would be given one of as many as there are.
-const yielding = 5
-
-// yield has a process that leads a session give way to others. Where the kernel gives
-// each session the same share, nice values count only within one (sched(7), "The
-// autogroup feature"). Where it cannot be, the rack is only slower.
-func (p Process) yield() {
-	_ = os.WriteFile(p.autogroup(), []byte(strconv.Itoa(yielding)), 0)
-}
-
-func (p Process) autogroup() string { return fmt.Sprintf("/proc/%d/autogroup", p.PID) }
-
 // detach starts the command in a session of its own, with its output appended
 // to the log file, so that it outlives this process.
 func detach(c *exec.Cmd, log string) (Process, error) {
