@@ -95,26 +95,17 @@ func (t *tenant) server(name string) server {
 	return s
 }
 
-// make makes a server on a node, unless it is there, with a floating address. One
-// with a volume boots from it, one without has its disk on the node.
-func (t *tenant) make(name, node string, volume bool) {
+// launch asks for a server on a node, unless it is there. One with a volume boots from
+// it, one without has its disk on the node.
+func (t *tenant) launch(name, node string, volume bool) {
 	t.Helper()
 	if _, ok := t.find(name); ok {
 		return
 	}
-	ctx := t.Context()
 	image := only(t, images.List(t.image, images.ListOpts{Name: "tiny"}), images.ExtractImages)
-	flavor, err := flavors.ListDetail(t.compute, nil).AllPages(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := servers.CreateOpts{Name: name, ImageRef: image.ID, AvailabilityZone: "nova:" + node,
 		Networks: []servers.Network{{UUID: only(t, networks.List(t.network, networks.ListOpts{Name: "selfservice"}), networks.ExtractNetworks).ID}}}
-	list, err := flavors.ExtractFlavors(flavor)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range list {
+	for _, f := range all(t, flavors.ListDetail(t.compute, nil), flavors.ExtractFlavors) {
 		if f.Name == "m1.nano" {
 			o.FlavorRef = f.ID
 		}
@@ -123,20 +114,28 @@ func (t *tenant) make(name, node string, volume bool) {
 		o.ImageRef = ""
 		o.BlockDevice = []servers.BlockDevice{{SourceType: servers.SourceImage, UUID: image.ID, DestinationType: servers.DestinationVolume, VolumeSize: 1, DeleteOnTermination: true}}
 	}
-	if _, err := servers.Create(ctx, t.compute, o, nil).Extract(); err != nil {
+	if _, err := servers.Create(t.Context(), t.compute, o, nil).Extract(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// launched waits until a server runs, and gives it a floating address where it has none.
+func (t *tenant) launched(name string) {
+	t.Helper()
+	var s server
 	t.wait(name+" runs", serverLimit, func() bool {
-		s, _ := t.find(name)
+		s, _ = t.find(name)
 		if s.Status == "ERROR" {
 			t.Fatalf("%s is in error: %s", name, s.Fault.Message)
 		}
 		return s.Status == "ACTIVE"
 	})
-	s, _ := t.find(name)
+	if s.Floating != "" {
+		return
+	}
 	port := only(t, ports.List(t.network, ports.ListOpts{DeviceID: s.ID}), ports.ExtractPorts)
 	outside := only(t, networks.List(t.network, networks.ListOpts{Name: "provider"}), networks.ExtractNetworks)
-	if _, err := floatingips.Create(ctx, t.network, floatingips.CreateOpts{FloatingNetworkID: outside.ID, PortID: port.ID}).Extract(); err != nil {
+	if _, err := floatingips.Create(t.Context(), t.network, floatingips.CreateOpts{FloatingNetworkID: outside.ID, PortID: port.ID}).Extract(); err != nil {
 		t.Fatal(err)
 	}
 }

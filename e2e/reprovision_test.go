@@ -32,9 +32,12 @@ func TestReprovision(t *testing.T) {
 	l := &nodeLife{rig: r, node: computes[0], other: computes[1]}
 	l.part(t, "rescue", l.rescue)
 	l.tenant = r.tenant()
-	l.make("web", l.other, false)
-	l.make("app", l.node, false)
-	l.make("db", l.node, true)
+	l.launch("web", l.other, false)
+	l.launch("app", l.node, false)
+	l.launch("db", l.node, true)
+	for _, name := range []string{"web", "app", "db"} {
+		l.launched(name)
+	}
 	l.answers("web")
 	for _, part := range []struct {
 		name string
