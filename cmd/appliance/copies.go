@@ -22,7 +22,7 @@ import (
 const (
 	copiesSecret = "copies"       // the appliance's own; "" while none are made
 	copyEvery    = 24 * time.Hour // at least
-	copyLook     = time.Minute // how often it is looked whether copies are due
+	copyLook     = time.Minute    // how often it is looked whether copies are due
 )
 
 // copies are the sealed copies of the appliance's state that its nodes keep.

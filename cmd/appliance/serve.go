@@ -282,7 +282,7 @@ func addressOf(r inventory.Rack) netip.Addr {
 type stepTexts struct{ g *guide.Guide }
 
 func (t stepTexts) StepText(key string) inventory.StepText {
-	if text := installer.PhaseText(key); text.Title.EN != "" {
+	if text := installer.PhaseText(key); text.Title.JA != "" {
 		return text
 	}
 	return t.g.StepText(key)
