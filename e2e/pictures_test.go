@@ -18,7 +18,7 @@ import (
 
 var (
 	pictures = flag.String("pictures", "", "a folder for pictures of each page")
-	stateDir = flag.String("of", "", "the state directory of a running appliance: the pictures are of it, else of a rack of stand-ins; TestRackFromPage works on it")
+	stateDir = flag.String("of", "", "the state directory of a running appliance: the pictures are of it, else of a rack of stand-ins; TestRackFromPage and TestReprovision work on it")
 )
 
 // TestPictures takes a picture of each page, on a desk and on a phone, in the

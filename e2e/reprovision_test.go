@@ -74,11 +74,7 @@ func (l *nodeLife) part(t *testing.T, name string, f func(*testing.T)) {
 // ran waits for a run that takes its time on emulated nodes.
 func (l *nodeLife) ran(t *testing.T, kind inventory.RunKind) {
 	t.Helper()
-	var run inventory.Run
-	l.wait("the "+string(kind)+" ends", fullLimit, func() bool {
-		run = l.runs()[0]
-		return run.State != inventory.RunActive
-	})
+	run := l.runEndsWithin(fullLimit)
 	if run.Kind != kind || run.State != inventory.RunDone {
 		t.Fatalf("run %d is a %s, %s: %s", run.ID, run.Kind, run.State, run.Reason)
 	}

@@ -173,7 +173,12 @@ func (r *rig) runs() (out []inventory.Run) {
 }
 
 // runEnds waits until the newest run is over.
-func (r *rig) runEnds() (run inventory.Run) {
+func (r *rig) runEnds() inventory.Run {
+	r.Helper()
+	return r.runEndsWithin(limit)
+}
+
+func (r *rig) runEndsWithin(limit time.Duration) (run inventory.Run) {
 	r.Helper()
 	r.wait("the run ends", limit, func() bool {
 		run = r.runs()[0]

@@ -31,7 +31,10 @@ func (e *Engine) Accounts(ctx context.Context, rack string) ([]inventory.Account
 	if err != nil {
 		return nil, err
 	}
-	have := setOf(names)
+	have := map[string]bool{}
+	for _, n := range names {
+		have[n] = true
+	}
 	out := []inventory.Account{}
 	for _, a := range shown {
 		if have[a.Secret] {

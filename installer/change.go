@@ -160,6 +160,15 @@ func (e *Engine) installed(ctx context.Context, name string) (rack inventory.Rac
 	return rack, p, last, err
 }
 
+// asPlanned returns an error where the newest run that changed a rack did not bring it
+// to its plan as it is now.
+func asPlanned(rack inventory.Rack, p inventory.Plan, last inventory.Run) error {
+	if last.State == inventory.RunDone && last.PlanHash == p.Hash {
+		return nil
+	}
+	return inventory.Errorf(inventory.Conflict, "rack %s is not as its plan says (run %d, %s, is %s): bring it there first (appliance rack apply %s)", rack.Name, last.ID, last.Kind, last.State, rack.Name)
+}
+
 // begin stores a run with its steps, numbered in their order.
 func (e *Engine) begin(ctx context.Context, rack inventory.Rack, run inventory.Run, steps []inventory.Step) (inventory.Run, error) {
 	for i := range steps {

@@ -67,8 +67,8 @@ func (e *Engine) release(ctx context.Context, name, node string, o inventory.Rel
 	if err := releasable(rack, n, last, o); err != nil {
 		return r, err
 	}
-	if last.State != inventory.RunDone || last.PlanHash != p.Hash {
-		return r, inventory.Errorf(inventory.Conflict, "rack %s is not as its plan says (run %d, %s, is %s): bring it there first (appliance rack apply %s)", rack.Name, last.ID, last.Kind, last.State, rack.Name)
+	if err := asPlanned(rack, p, last); err != nil {
+		return r, err
 	}
 	r.rack, r.planHash = rack, p.Hash
 	var h inventory.Hosted

@@ -36,14 +36,15 @@ func (e *Engine) Rotate(ctx context.Context, name string, req inventory.RotateRe
 		return inventory.Run{}, err
 	case rack.Release == inventory.ReleaseDebian:
 		return inventory.Run{}, inventory.Errorf(inventory.Conflict, "rack %s has plain Debian and no cloud: it has no passwords", name)
-	case last.State != inventory.RunDone || last.PlanHash != p.Hash:
-		return inventory.Run{}, inventory.Errorf(inventory.Conflict, "rack %s is not as its plan says (run %d, %s, is %s): bring it there first (appliance rack apply %s)", name, last.ID, last.Kind, last.State, name)
+	}
+	if err := asPlanned(rack, p, last); err != nil {
+		return inventory.Run{}, err
 	}
 	for _, n := range rack.Nodes {
 		if n.Role == "" {
 			continue
 		}
-		if err := untouchable(n); err != nil {
+		if err := spokenFor(n); err != nil {
 			return inventory.Run{}, err
 		}
 		if silent := time.Since(n.LastSeen); n.State != inventory.Active || silent > aliveFor {
@@ -76,11 +77,7 @@ func rotateSteps(rack inventory.Rack, all []inventory.Step) []inventory.Step {
 // because the appliance ended before it could say so, it makes others: nothing was
 // told of the first ones.
 func (e *Engine) rotate(ctx context.Context, run inventory.Run) (outcome, error) {
-	have, err := e.store.SecretNames(ctx, run.RackID)
-	if err != nil {
-		return outcome{}, err
-	}
-	values, err := e.newPasswords(ctx, run.RackID, setOf(have))
+	values, err := e.newPasswords(ctx, run.RackID)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -96,13 +93,16 @@ func rotates(s guide.SecretSpec) bool { return s.Generator == "password" }
 
 // newPasswords are new values for those of the guide's passwords that the rack has,
 // and for what remembers the earlier ones. Keys of tokens and such keep theirs.
-func (e *Engine) newPasswords(ctx context.Context, rackID uint, have map[string]bool) (map[string]string, error) {
+func (e *Engine) newPasswords(ctx context.Context, rackID uint) (map[string]string, error) {
 	out := map[string]string{}
 	for _, spec := range e.Guide.Secrets() {
-		if !rotates(spec) || !have[spec.Name] {
+		if !rotates(spec) {
 			continue
 		}
 		old, err := e.store.Secret(ctx, rackID, spec.Name)
+		if inventory.CodeOf(err) == inventory.NotFound {
+			continue // nothing has used it yet
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -125,12 +125,4 @@ func (e *Engine) retired(ctx context.Context, rackID uint, name string) ([]strin
 		return nil, nil
 	}
 	return strings.Fields(text), err
-}
-
-func setOf(names []string) map[string]bool {
-	out := map[string]bool{}
-	for _, n := range names {
-		out[n] = true
-	}
-	return out
 }
