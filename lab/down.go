@@ -47,8 +47,11 @@ func (r *Rack) Down(ctx context.Context, keepDisks bool) error {
 		try(machineDir{r.Dir, m.Name}.running().end(unix.SIGKILL, 20*time.Second))
 	}
 	try(r.s.Forwarder.stop(2 * time.Second))
-	try(r.s.Cables.stop(2 * time.Second))
-	r.s.Forwarder, r.s.Cables = Process{}, Process{}
+	r.s.Forwarder = Process{}
+	for _, m := range r.s.Machines {
+		try(m.Cable.stop(2 * time.Second))
+		m.Cable = Process{}
+	}
 	try(r.clear(ctx))
 	if len(errs) > 0 {
 		// Processes may be left; keep the record of them.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -110,15 +111,54 @@ func linkCommands(machines []*machineState) string {
 	// port has one as long as the switch is on. The pair stands for the switch.
 	fmt.Fprintf(&b, "link add name switch0 type veth peer name switch1\nlink set dev switch0 master %s up\nlink set dev switch1 up\n", bridgeManagement)
 	for _, m := range machines {
-		fmt.Fprintf(&b, "addr add %s/24 dev %s\n", m.Wiring.BMC.Addr(), bridgeBMC)
-		if m.standIn() {
-			continue // its cables are there only while it is on
-		}
+		b.WriteString(plugCommands(m))
+	}
+	return b.String()
+}
+
+// plugCommands are those of linkCommands that are one machine's; its BMC's address
+// is the last, and says that all are done.
+func plugCommands(m *machineState) string {
+	var b strings.Builder
+	if !m.standIn() { // whose cables are there only while it is on
 		for _, t := range [][2]string{{m.Wiring.TapMgmt, bridgeManagement}, {m.Wiring.TapProvider, bridgeProvider}} {
 			fmt.Fprintf(&b, "tuntap add dev %[1]s mode tap\nlink set dev %[1]s master %[2]s up\n", t[0], t[1])
 		}
 	}
+	fmt.Fprintf(&b, "addr add %s/24 dev %s\n", m.Wiring.BMC.Addr(), bridgeBMC)
 	return b.String()
+}
+
+// plugIn lays the cables of machines that the namespace was not made with.
+func (n namespace) plugIn(ctx context.Context, log *slog.Logger, machines []*machineState) error {
+	var there []string
+	err := n.do(func() error {
+		br, err := net.InterfaceByName(bridgeBMC)
+		if err != nil {
+			return err
+		}
+		addrs, err := br.Addrs()
+		for _, a := range addrs {
+			there = append(there, a.String())
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("look at the BMCs' network of %s: %w", n, err)
+	}
+	var b strings.Builder
+	for _, m := range machines {
+		if !slices.Contains(there, m.Wiring.BMC.Addr().String()+"/24") {
+			b.WriteString(plugCommands(m))
+		}
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	if _, err := run(ctx, log, b.String(), "ip", "-n", string(n), "-batch", "-"); err != nil {
+		return fmt.Errorf("lay the cables of the rack's new machines: %w", err)
+	}
+	return nil
 }
 
 // processes are all processes inside the namespace.

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,10 +54,15 @@ func upSmall(t *testing.T) *Rack {
 	return r
 }
 
-// ipmi talks to the machine's BMC over the wire.
+// ipmi talks to the first machine's BMC over the wire.
 func ipmi(t *testing.T, r *Rack, args ...string) string {
 	t.Helper()
-	addr, user, password, err := r.BMC("m1")
+	return ipmiOf(t, r, "m1", args...)
+}
+
+func ipmiOf(t *testing.T, r *Rack, machine string, args ...string) string {
+	t.Helper()
+	addr, user, password, err := r.BMC(machine)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,6 +215,7 @@ func TestRack(t *testing.T) {
 	})
 	t.Run("forwarder", func(t *testing.T) { testForwarder(t, r) })
 	t.Run("simulator dies", func(t *testing.T) { testMend(t, r) })
+	t.Run("another machine", func(t *testing.T) { testGrow(t, r) })
 	t.Run("down", func(t *testing.T) { testDown(t, r) })
 }
 
@@ -311,6 +318,38 @@ func testMend(t *testing.T, r *Rack) {
 	}
 }
 
+// testGrow puts a second machine into the rack while the first is on.
+func testGrow(t *testing.T, r *Rack) {
+	o := Options{Dir: r.Dir, Name: r.Name(), Helper: r.s.Helper, Log: testLog(t), Machines: []Machine{r.s.Machines[0].Machine}}
+	second := Machine{Name: "m2", Role: "compute", MemoryMB: 128, SystemGB: 1}
+	changed := o
+	changed.Machines = []Machine{second}
+	if _, err := Up(t.Context(), changed); err == nil || !strings.Contains(err.Error(), "other machines") {
+		t.Errorf("another machine in the place of the first: %v", err)
+	}
+	before := r.Status().Machines[0]
+	o.Machines = append(o.Machines, second)
+	grown, err := Up(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.s = grown.s
+	if again, err := Up(t.Context(), o); err != nil || len(again.Began) != 0 {
+		t.Errorf("a second Up began %q: %v", again.Began, err)
+	}
+	if s := r.Status(); !s.Up || len(s.Machines) != 2 || s.Machines[0].PID != before.PID || power(t, r) != "on" {
+		t.Errorf("with another machine the rack is %+v, its first machine was %+v", s, before)
+	}
+	ipmiOf(t, r, "m2", "chassis", "power", "on")
+	waitFor(t, time.Minute, "the second machine to start from the network", func() bool {
+		b, _ := os.ReadFile(machineDir{r.Dir, "m2"}.console())
+		return bytes.Contains(b, []byte(fromNetwork))
+	})
+	if b, err := os.ReadFile(r.File()); err != nil || !bytes.Contains(b, []byte("name: m2")) {
+		t.Errorf("rack.yaml does not name it (%v)", err)
+	}
+}
+
 func testDown(t *testing.T, r *Rack) {
 	// What an appliance keeps in the folder stays.
 	foreign := filepath.Join(r.Dir, "sandai.db")
@@ -321,7 +360,7 @@ func testDown(t *testing.T, r *Rack) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := []Process{inside, r.s.Forwarder, r.s.Cables, r.s.Machines[0].Simulator, machineDir{r.Dir, "m1"}.running()}
+	all := []Process{inside, r.s.Forwarder, r.s.Machines[0].Cable, r.s.Machines[0].Simulator, machineDir{r.Dir, "m1"}.running()}
 	for i, p := range all {
 		if !p.Alive() {
 			t.Errorf("process %d of the rack is not alive before down", i)

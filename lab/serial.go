@@ -125,37 +125,40 @@ func Cables(ctx context.Context, n int, log *slog.Logger) error {
 	return nil
 }
 
-// startCables starts the process of the cables of a rack's virtual machines; a
-// stand-in keeps what it says for its BMC by itself. The process serves the
+// startCables starts one process for the cables that a rack's virtual machines lack;
+// a stand-in keeps what it says for its BMC by itself. The process serves the
 // sockets from its first moment, so there is nothing to wait for.
 func (r *Rack) startCables() error {
 	var files []*os.File
+	var lack []*machineState
 	defer func() {
 		for _, f := range files {
 			f.Close()
 		}
 	}()
 	for _, m := range r.s.Machines {
-		if m.standIn() {
+		if m.standIn() || m.Cable.Alive() {
 			continue
 		}
 		ends, err := r.s.cableEnds(m, machineDir{r.Dir, m.Name})
 		if err != nil {
 			return err
 		}
-		files = append(files, ends...)
+		files, lack = append(files, ends...), append(lack, m)
 	}
 	if len(files) == 0 {
 		return nil
 	}
 	h := r.s.Helper
-	c := exec.Command(h[0], append(h[1:len(h):len(h)], "cables", "--count", fmt.Sprint(len(files)/2))...)
+	c := exec.Command(h[0], append(h[1:len(h):len(h)], "cables", "--count", fmt.Sprint(len(lack)))...)
 	c.ExtraFiles, c.Dir = files, "/"
 	p, err := detach(c, filepath.Join(r.Dir, "lab", "cables.log"))
 	if err != nil {
 		return err
 	}
-	r.s.Cables = p
+	for _, m := range lack {
+		m.Cable = p
+	}
 	r.began("serial cables")
 	return r.s.save(r.Dir)
 }

@@ -21,7 +21,6 @@ type state struct {
 	Helper    []string        `json:"helper"`
 	URL       string          `json:"url"`
 	Forwarder Process         `json:"forwarder"`
-	Cables    Process         `json:"cables"`
 	Machines  []*machineState `json:"machines"`
 }
 
@@ -31,6 +30,7 @@ type machineState struct {
 	User      string  `json:"user"`
 	Password  string  `json:"password"`
 	Simulator Process `json:"simulator"`
+	Cable     Process `json:"cable"` // of its serial port; machines that were put in together have one process
 }
 
 func (m *machineState) standIn() bool { return m.Kind == KindStandIn }

@@ -26,13 +26,13 @@ type Status struct {
 // Status looks at the rack's processes; it asks nobody.
 func (r *Rack) Status() Status {
 	s := Status{Rack: r.s.Rack, Namespace: r.Namespace(), URL: r.s.URL, KVM: r.s.KVM, KVMReason: r.s.KVMReason,
-		Up: r.s.namespace().exists() && r.s.Forwarder.Alive() && (r.s.Cables.Alive() || !r.s.anyQEMU())}
+		Up: r.s.namespace().exists() && r.s.Forwarder.Alive()}
 	for _, m := range r.s.Machines {
 		ms := MachineStatus{Name: m.Name, Role: m.Role, BMC: m.Wiring.BMC.Addr().String(), BMCOn: m.Simulator.Alive(), Address: m.Wiring.Address}
 		if p := (machineDir{r.Dir, m.Name}).running(); p.Alive() {
 			ms.Power, ms.PID, ms.RSS = true, p.PID, p.rss()
 		}
-		s.Up = s.Up && ms.BMCOn
+		s.Up = s.Up && ms.BMCOn && (m.Cable.Alive() || m.standIn())
 		s.Machines = append(s.Machines, ms)
 	}
 	return s

@@ -14,7 +14,8 @@ import (
 // Up brings the rack up: namespace, bridges, blank disks, BMC simulators, the
 // forwarder, rack.yaml and an ssh key. The machines stay off until their BMC
 // is told otherwise. On a rack that is up it changes nothing; what is missing
-// (after a restart of the host, say) is started again and disks are kept.
+// (after a restart of the host, say) is started again and disks are kept, and
+// machines that are asked for after those that are there are put into the rack.
 // It needs root.
 func Up(ctx context.Context, o Options) (*Rack, error) {
 	if err := needRoot(); err != nil {
@@ -38,7 +39,8 @@ func Up(ctx context.Context, o Options) (*Rack, error) {
 	defer unlock()
 	s, err := loadState(o.Dir)
 	if errors.Is(err, ErrNoRack) {
-		s, err = newState(ctx, o)
+		s, err = newState(o)
+		chosen = true
 	}
 	if err != nil {
 		return nil, err
@@ -46,8 +48,10 @@ func Up(ctx context.Context, o Options) (*Rack, error) {
 	if s.Rack != o.Name {
 		return nil, fmt.Errorf("the rack in %s is called %s, not %s; take it down first, or choose another --dir", o.Dir, s.Rack, o.Name)
 	}
-	if chosen && !slices.EqualFunc(s.Machines, o.Machines, func(a *machineState, b Machine) bool { return a.Machine == b }) {
-		return nil, fmt.Errorf("the rack in %s has other machines than those asked for now; take it down first, or choose another --dir", o.Dir)
+	if chosen {
+		if err := s.grow(ctx, o); err != nil {
+			return nil, err
+		}
 	}
 	if err := needQEMU(s); err != nil {
 		return nil, err
@@ -56,19 +60,32 @@ func Up(ctx context.Context, o Options) (*Rack, error) {
 	return r, r.start(ctx, o)
 }
 
-// newState decides everything that stays the same for the rack's life.
-func newState(ctx context.Context, o Options) (*state, error) {
+// newState is a rack without machines, which grow puts in.
+func newState(o Options) (*state, error) {
 	s := &state{Rack: o.Name, Helper: o.Helper}
 	if s.namespace().exists() {
 		return nil, fmt.Errorf("the namespace %s is there already: another folder holds a rack called %s; take that one down, or choose another --name", s.namespace(), o.Name)
 	}
-	for i, m := range o.Machines {
-		s.Machines = append(s.Machines, &machineState{Machine: m, Wiring: wire(o.Name, m.Name, i), User: "admin", Password: newPassword()})
+	return s, nil
+}
+
+// grow decides everything of the machines asked for that stays the same for the
+// rack's life. Those that are there are known to an appliance and never change.
+func (s *state) grow(ctx context.Context, o Options) error {
+	n := len(s.Machines)
+	if n > len(o.Machines) || !slices.EqualFunc(s.Machines, o.Machines[:n], func(a *machineState, b Machine) bool { return a.Machine == b }) {
+		return fmt.Errorf("the rack in %s has other machines than those asked for now, and only new ones after them can be put in; take it down first, or choose another --dir", o.Dir)
 	}
-	if s.anyQEMU() {
+	if n == len(o.Machines) {
+		return nil
+	}
+	for i, m := range o.Machines[n:] {
+		s.Machines = append(s.Machines, &machineState{Machine: m, Wiring: wire(s.Rack, m.Name, n+i), User: "admin", Password: newPassword()})
+	}
+	if s.anyQEMU() && s.KVMReason == "" {
 		s.KVM, s.KVMReason = kvmWorks(ctx, o.Log, o.Kernel)
 	}
-	return s, s.save(o.Dir)
+	return s.save(o.Dir)
 }
 
 // needQEMU fails when a machine needs QEMU and this host lacks it.
@@ -93,11 +110,11 @@ func (r *Rack) start(ctx context.Context, o Options) error {
 			return err
 		}
 		r.began("namespace " + string(ns))
+	} else if err := ns.plugIn(ctx, r.log, s.Machines); err != nil {
+		return err
 	}
-	if !s.Cables.Alive() { // before the BMCs, which look for them as soon as they start
-		if err := r.startCables(); err != nil {
-			return err
-		}
+	if err := r.startCables(); err != nil { // before the BMCs, which look for them as soon as they start
+		return err
 	}
 	for _, m := range s.Machines {
 		if err := r.startMachine(ctx, m); err != nil {

@@ -55,14 +55,16 @@ func labUp(dir *string) *cobra.Command {
 The machines stay off. What is missing of a rack, after a restart of this host for one, is started again.
 
 --nodes names a YAML file with a list of machines in place of the three, each with name and role and, where
-wanted, memory_mb, vcpus, system_gb and volume_gb.
+wanted, memory_mb, vcpus, system_gb and volume_gb. On a rack that is up, a file that has more machines after those
+that are there puts these in, and rack.yaml then names them: rack import and rack apply make them nodes of the cloud.
 
 --stand-in puts a small program in the place of each machine. It speaks the wire as a server does and has no
 operating system, so that a rack "installs" in seconds: to look at the page and to test, not to get a cloud.
 --newcomers adds stand-ins that rack.yaml does not name, and which are on from the start.`,
 		Example: `  appliance lab up
   appliance lab up --stand-in --newcomers 1
-  appliance lab up --dir /srv/rack2 --name rack2 --nodes machines.yaml`,
+  appliance lab up --dir /srv/rack2 --name rack2 --nodes machines.yaml
+  appliance lab up --nodes docs/four.yaml && appliance rack import .rack/rack.yaml && appliance rack apply --follow`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			machines, err := readMachines(nodes)
