@@ -15,6 +15,8 @@ import (
 const (
 	chapterDrain  = "drain"  // the node is taken out of the cloud
 	chapterReturn = "return" // and brought back
+	// chapterReschedule: other network nodes serve what the node does.
+	chapterReschedule = "reschedule"
 )
 
 // ReinstallPreview shows what a reinstall of a node would do: its disks with what
@@ -162,6 +164,11 @@ func reinstallSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step,
 			return nil, err
 		}
 	}
+	if n.Role == inventory.NetworkRole && stays(rack, n) {
+		if steps, err = withReschedule(rack, n, steps); err != nil {
+			return nil, err
+		}
+	}
 	if h.Hypervisor != "" {
 		if steps, err = withDrain(rack, n, steps, waits, h, now); err != nil {
 			return nil, err
@@ -176,6 +183,30 @@ func reinstallSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step,
 		proof[0].Needs = ends
 	}
 	return append(steps, proof...), nil
+}
+
+// stays reports whether another node of n's role could do its work.
+func stays(rack inventory.Rack, n inventory.Node) bool {
+	return rack.Release != inventory.ReleaseDebian && len(rack.Stay(n.Name, n.Role)) > 0
+}
+
+func rescheduleStep(step stepMaker, n inventory.Node) (inventory.Step, error) {
+	return step(chapterReschedule, "Move routers and DHCP to other nodes", "Neutron has the agents of other network nodes serve them; floating IPs stop only while they move.",
+		"api", inventory.OwnerAppliance, 900, kind.API{Reschedule: &kind.APIReschedule{Node: n.Name}})
+}
+
+// withReschedule puts in what moves a network node's work away before it loses its power.
+func withReschedule(rack inventory.Rack, n inventory.Node, steps []inventory.Step) ([]inventory.Step, error) {
+	away, err := rescheduleStep(stepsOn(rack, n), n)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range steps {
+		if s.Chapter == phasePower {
+			steps[i].Needs = append(s.Needs, away.Key)
+		}
+	}
+	return append([]inventory.Step{away}, steps...), nil
 }
 
 // proofOf is the proof of a rack that has a cloud.

@@ -42,6 +42,8 @@ func (c *hosting) Do(ctx context.Context, a kind.API, progress func(string)) (bo
 		for _, s := range a.Evacuate.Servers {
 			c.did = append(c.did, strings.TrimSpace("evacuate "+s.Name+map[bool]string{true: " start"}[s.Start]))
 		}
+	case a.Reschedule != nil:
+		c.did = append(c.did, "reschedule "+a.Reschedule.Node)
 	case a.Leave != nil:
 		c.did = append(c.did, "leave "+a.Leave.Node)
 	case a.Return != nil:

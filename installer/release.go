@@ -76,11 +76,8 @@ func (e *Engine) release(ctx context.Context, name, node string, o inventory.Rel
 		if h, err = e.hosted(ctx, rack, node); err != nil {
 			return r, err
 		}
-		elsewhere := slices.ContainsFunc(rack.ByRole(inventory.Compute), func(c inventory.Node) bool {
-			return c.Name != n.Name && c.State == inventory.Active && c.HandsOff == nil
-		})
 		for i, s := range h.Servers {
-			h.Servers[i] = inventory.Leaves(s, elsewhere)
+			h.Servers[i] = inventory.Leaves(s, stays(rack, n))
 		}
 	}
 	if r.steps, err = releaseSteps(rack, n, p.Steps, o, h.Servers, time.Now().UTC()); err != nil {
@@ -103,8 +100,10 @@ func releasable(rack inventory.Rack, n inventory.Node, last inventory.Run, o inv
 		return inventory.Errorf(inventory.Conflict, "%s has no role: nothing is to be released", n.Name)
 	case n.State != inventory.Active:
 		return inventory.Errorf(inventory.Conflict, "%s is %s, and only an active node is released; a node that is not installed loses its role by: appliance node role %s none", n.Name, n.State, n.Name)
-	case rack.Release != inventory.ReleaseDebian && n.Role != inventory.Compute:
-		return inventory.Errorf(inventory.Conflict, "%s has the role %s: the cloud cannot do without it, and this version cannot move its work to another node", n.Name, n.Role)
+	case rack.Release != inventory.ReleaseDebian && n.Role == inventory.Controller:
+		return inventory.Errorf(inventory.Conflict, "%s has the role %s: the cloud cannot do without it", n.Name, n.Role)
+	case rack.Release != inventory.ReleaseDebian && n.Role == inventory.NetworkRole && !stays(rack, n):
+		return inventory.Errorf(inventory.Conflict, "%s is the only network node that is active: the cloud cannot do without it, add another one first", n.Name)
 	case o.Dead && o.Full:
 		return inventory.Errorf(inventory.Invalid, "a machine that is dead cannot be overwritten: leave out one of both")
 	case o.Dead && silent < aliveFor:
@@ -154,7 +153,8 @@ func releaseSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, o
 			return nil, err
 		}
 		add(leave)
-		if len(rack.ByRole(inventory.Compute)) > 1 { // else nothing is left that could prove anything
+		left := slices.ContainsFunc(rack.ByRole(inventory.Compute), func(c inventory.Node) bool { return c.Name != n.Name })
+		if left { // else nothing could prove anything
 			key := leave.Key
 			for _, s := range proof[1:] {
 				s.Needs = slices.DeleteFunc(slices.Clone(s.Needs), func(k string) bool { return k == proof[0].Key })
@@ -179,7 +179,12 @@ func releaseSteps(rack inventory.Rack, n inventory.Node, all []inventory.Step, o
 
 // leavingSteps take a node out of the cloud, and have other nodes take its servers
 // over once it is off: of two nodes that ran one server, each would write to its volume.
+// What a network node serves is taken over while it is on.
 func leavingSteps(step stepMaker, n inventory.Node, o inventory.ReleaseOptions, servers []inventory.HostedServer, now time.Time) (out []inventory.Step, err error) {
+	if n.Role == inventory.NetworkRole {
+		s, err := rescheduleStep(step, n)
+		return []inventory.Step{s}, err
+	}
 	servers = slices.DeleteFunc(slices.Clone(servers), func(s inventory.HostedServer) bool { return s.Proof })
 	d := &kind.APIDrain{Node: n.Name, Since: now, Servers: decided(servers)}
 	add := func(s inventory.Step, failed error) {

@@ -21,6 +21,17 @@ func (tr *trial) begun(node string, o inventory.ReleaseOptions, hash string) (in
 	return tr.engine().Release(tr.ctx, "demo", node, inventory.ReleaseRequest{ReleaseOptions: o, Confirm: node, PreviewHash: hash})
 }
 
+// oneByOne checks that each of some steps began when the one before it had ended.
+func (tr *trial) oneByOne(keys ...string) {
+	tr.t.Helper()
+	steps := tr.steps()
+	for i, key := range keys[1:] {
+		if before, s := steps[keys[i]], steps[key]; before.EndedAt == nil || s.StartedAt == nil || s.StartedAt.Before(*before.EndedAt) {
+			tr.t.Errorf("%s began before %s ended", key, keys[i])
+		}
+	}
+}
+
 // TestRelease: a compute node leaves the cloud, is wiped and switched off, and is a
 // newcomer afterwards; the rack is then as its plan says, and a new role can be given.
 func TestRelease(t *testing.T) {
@@ -50,7 +61,7 @@ func TestRelease(t *testing.T) {
 	_, err = tr.engine().Release(tr.ctx, "demo", "compute-1", inventory.ReleaseRequest{Confirm: "demo"})
 	tr.refused(err, inventory.Invalid, "confirm with the node's name")
 	_, err = tr.engine().ReleasePreview(tr.ctx, "demo", "network-1", o)
-	tr.refused(err, inventory.Conflict, "cannot do without it")
+	tr.refused(err, inventory.Conflict, "cannot do without it, add another one first")
 	_, err = tr.engine().ReleasePreview(tr.ctx, "demo", "compute-1", inventory.ReleaseOptions{Dead: true})
 	tr.refused(err, inventory.Conflict, "so it is not dead")
 
@@ -72,12 +83,7 @@ func TestRelease(t *testing.T) {
 	if w := tr.steps()["compute-1/wipe/wipe"]; !strings.Contains(string(w.Spec), `"full":true`) || !strings.Contains(string(w.Spec), `"confirmed"`) {
 		t.Errorf("the wipe is %s", w.Spec)
 	}
-	order := []string{"rack/proof/proof.clear", "compute-1/drain/drain", "compute-1/power/power", "compute-1/wipe/wipe", "compute-1/inspect/inspect", "compute-1/off/off", "compute-1/leave/leave", "compute-1/forget/forget"}
-	for i, key := range order[1:] {
-		if before, s := tr.steps()[order[i]], tr.steps()[key]; before.EndedAt == nil || s.StartedAt == nil || s.StartedAt.Before(*before.EndedAt) {
-			t.Errorf("%s began before %s ended", key, order[i])
-		}
-	}
+	tr.oneByOne("rack/proof/proof.clear", "compute-1/drain/drain", "compute-1/power/power", "compute-1/wipe/wipe", "compute-1/inspect/inspect", "compute-1/off/off", "compute-1/leave/leave", "compute-1/forget/forget")
 	if want := []string{"drain compute-1", "leave compute-1"}; !slices.Equal(c.did, want) {
 		t.Errorf("the cloud was told %v, want %v", c.did, want)
 	}
@@ -99,18 +105,18 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// secondCompute is a trial whose rack has two compute nodes and is installed.
-func secondCompute(t *testing.T, c *hosting) *trial {
+// secondOf is a trial whose rack has two nodes of a role and is installed.
+func secondOf(t *testing.T, c *hosting, role inventory.Role) *trial {
 	t.Helper()
 	tr := newTrial(t, 0)
 	tr.guide, tr.cloud = computeGuide{}, c
-	second := tr.rack.Nodes[2]
-	second.Name, second.Address, second.NICs = "compute-2", "10.77.0.14", []inventory.NIC{{Network: inventory.Provisioning, MAC: "52:54:00:00:00:03"}}
+	second := tr.rack.ByRole(role)[0]
+	second.Name, second.Address, second.NICs = strings.Replace(second.Name, "-1", "-2", 1), "10.77.0.14", []inventory.NIC{{Network: inventory.Provisioning, MAC: "52:54:00:00:00:03"}}
 	b := *second.BMC
-	b.Port++
+	b.Port = 626
 	second.BMC, second.ID = &b, 0
 	tr.rack.Nodes = append(tr.rack.Nodes, second)
-	if err := tr.store.PutRack(tr.ctx, tr.rack, map[string]string{"compute-2": "secret"}); err != nil {
+	if err := tr.store.PutRack(tr.ctx, tr.rack, map[string]string{second.Name: "secret"}); err != nil {
 		t.Fatal(err)
 	}
 	tr.restart()
@@ -125,7 +131,7 @@ func secondCompute(t *testing.T, c *hosting) *trial {
 func TestReleaseMovesServers(t *testing.T) {
 	c := &hosting{hosted: inventory.Hosted{Hypervisor: "u", Servers: []inventory.HostedServer{
 		server("web", "ACTIVE", "debian"), server("db", "ACTIVE", ""), server("off", "SHUTOFF", "debian"), server("old", "ACTIVE", "gone"), server("nap", "SUSPENDED", "")}}}
-	tr := secondCompute(t, c)
+	tr := secondOf(t, c, inventory.Compute)
 	var fates []string
 	for _, s := range tr.released("compute-2", inventory.ReleaseOptions{}).Servers {
 		fates = append(fates, s.Name+" "+string(s.Fate))
@@ -141,12 +147,7 @@ func TestReleaseMovesServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr.ends(inventory.RunDone)
-	order := []string{"compute-2/drain/drain", "compute-2/fence/fence", "compute-2/evacuate/evacuate", "compute-2/power/power", "compute-2/wipe/wipe", "compute-2/off/off", "compute-2/leave/leave", "rack/proof/ping", "compute-2/forget/forget"}
-	for i, key := range order[1:] {
-		if before, s := tr.steps()[order[i]], tr.steps()[key]; before.EndedAt == nil || s.StartedAt == nil || s.StartedAt.Before(*before.EndedAt) {
-			t.Errorf("%s began before %s ended", key, order[i])
-		}
-	}
+	tr.oneByOne("compute-2/drain/drain", "compute-2/fence/fence", "compute-2/evacuate/evacuate", "compute-2/power/power", "compute-2/wipe/wipe", "compute-2/off/off", "compute-2/leave/leave", "rack/proof/ping", "compute-2/forget/forget")
 	if want := []string{"drain compute-2", "evacuate web start", "evacuate db start", "evacuate off", "leave compute-2"}; !slices.Equal(c.did, want) {
 		t.Errorf("the cloud was told %v, want %v", c.did, want)
 	}
@@ -156,7 +157,7 @@ func TestReleaseMovesServers(t *testing.T) {
 // to, and the others prove the cloud.
 func TestRemoveDead(t *testing.T) {
 	c := &hosting{hosted: inventory.Hosted{Hypervisor: "u", Servers: []inventory.HostedServer{}}}
-	tr := secondCompute(t, c)
+	tr := secondOf(t, c, inventory.Compute)
 	tr.setGone("compute-2", true)
 	o := inventory.ReleaseOptions{Dead: true, Remove: true}
 	if _, err := tr.store.UpdateNode(tr.ctx, tr.rack.ID, "compute-2", func(n *inventory.Node) error {
@@ -200,4 +201,33 @@ func TestRemoveDead(t *testing.T) {
 	if again := tr.ok(tr.engine().Install(tr.ctx, "demo", inventory.InstallRequest{})); again.ID != tr.run.ID || again.State != inventory.RunDone {
 		t.Errorf("an install afterwards is run %d, %s; want nothing to do", again.ID, again.State)
 	}
+}
+
+// TestNetworkNodeMoves: where another network node is, what one serves goes there
+// before its power is off, in a reinstall and in a release.
+func TestNetworkNodeMoves(t *testing.T) {
+	c := &hosting{}
+	tr := secondOf(t, c, inventory.NetworkRole)
+	var err error
+	v := tr.shown("network-1")
+	if i := slices.IndexFunc(v.Warnings, func(w inventory.Warning) bool { return w.Code == "traffic" }); i < 0 || !strings.Contains(v.Warnings[i].Text, "go to network-2 first") {
+		t.Errorf("the preview of a reinstall warns of %v", v.Warnings)
+	}
+	if tr.run, err = tr.engine().Reinstall(tr.ctx, "demo", "network-1", inventory.ReinstallRequest{Confirm: "network-1", PreviewHash: v.Hash}); err != nil {
+		t.Fatal(err)
+	}
+	tr.ends(inventory.RunDone)
+	tr.oneByOne("network-1/reschedule/reschedule", "network-1/power/power", "network-1/boot/boot", "rack/proof/ping")
+
+	o := inventory.ReleaseOptions{}
+	if tr.run, err = tr.begun("network-1", o, tr.released("network-1", o).Hash); err != nil {
+		t.Fatal(err)
+	}
+	tr.ends(inventory.RunDone)
+	tr.oneByOne("network-1/reschedule/reschedule", "network-1/power/power", "network-1/wipe/wipe", "network-1/off/off", "network-1/leave/leave", "rack/proof/ping", "network-1/forget/forget")
+	if want := []string{"reschedule network-1", "reschedule network-1", "leave network-1"}; !slices.Equal(c.did, want) {
+		t.Errorf("the cloud was told %v, want %v", c.did, want)
+	}
+	_, err = tr.engine().ReleasePreview(tr.ctx, "demo", "network-2", o)
+	tr.refused(err, inventory.Conflict, "add another one first")
 }

@@ -28,17 +28,18 @@ var phaseChapter = inventory.Text{EN: "Deployment", JA: "OS の展開"}
 // changeTexts are titles and reasons in Japanese of what a change of an installed rack
 // does beside the guide, by chapter; the steps have them in English.
 var changeTexts = map[string]struct{ title, why string }{
-	chapterDrain:    {"クラウドからノードを外す", "Nova は新しいサーバーを置かなくなり、動いているサーバーは順に停止します。"},
-	chapterReturn:   {"ノードをクラウドに戻す", "Nova が再び使います。ディスクを失ったサーバーは作り直し、動いていたものは起動し直します。"},
-	chapterSave:     {"クラウドの記録を保存", "サービスを止めて変更が起きないようにし、データベースとイメージを暗号化してアプライアンスに渡します。コンピュートノード上のサーバーは動き続けます。"},
-	chapterRestore:  {"クラウドの記録を戻す", "使われ始める前に、新しいシステムが元のデータベースとイメージを受け取ります。クラウドの内容は以前と同じです。"},
-	chapterFence:    {"電源を切る", "ほかのノードがサーバーを引き継ぐためです。同じサーバーが 2 台のノードで動くと、両方が同じボリュームに書き込みます。"},
-	chapterEvacuate: {"ほかのノードがサーバーを引き継ぐ", "Nova が別のコンピュートノードに、同じ ID とアドレスで作り直します。動いていたものは起動し直します。"},
-	chapterLeave:    {"クラウドからノードの登録を消す", "Nova、Placement、Neutron に残る登録は、いつまでもノードを待ち続けます。"},
-	chapterForget:   {"ロールまたはノードをインベントリから外す", "別のロールを付けられるようになるか、名前・アドレス・BMC のパスワードまで消えます。"},
-	chapterRescue:   {"シェルを開く", "コンソールと、ラックの鍵による ssh で使えます。ディスクのマウントも書き込みもしません。"},
-	chapterRotate:   {"新しいパスワードを作る", "この時点ではどこにも伝わっていません。続く手順がクラウドとサービスに反映します。"},
-	phaseOff:        {"電源を切る", "このあと起動するものはありません。"},
+	chapterDrain:      {"クラウドからノードを外す", "Nova は新しいサーバーを置かなくなり、動いているサーバーは順に停止します。"},
+	chapterReturn:     {"ノードをクラウドに戻す", "Nova が再び使います。ディスクを失ったサーバーは作り直し、動いていたものは起動し直します。"},
+	chapterSave:       {"クラウドの記録を保存", "サービスを止めて変更が起きないようにし、データベースとイメージを暗号化してアプライアンスに渡します。コンピュートノード上のサーバーは動き続けます。"},
+	chapterRestore:    {"クラウドの記録を戻す", "使われ始める前に、新しいシステムが元のデータベースとイメージを受け取ります。クラウドの内容は以前と同じです。"},
+	chapterFence:      {"電源を切る", "ほかのノードがサーバーを引き継ぐためです。同じサーバーが 2 台のノードで動くと、両方が同じボリュームに書き込みます。"},
+	chapterEvacuate:   {"ほかのノードがサーバーを引き継ぐ", "Nova が別のコンピュートノードに、同じ ID とアドレスで作り直します。動いていたものは起動し直します。"},
+	chapterLeave:      {"クラウドからノードの登録を消す", "Nova、Placement、Neutron に残る登録は、いつまでもノードを待ち続けます。"},
+	chapterReschedule: {"ルーターと DHCP をほかのノードに移す", "Neutron がほかのネットワークノードのエージェントに割り当て直します。フローティング IP が止まるのは移る間だけです。"},
+	chapterForget:     {"ロールまたはノードをインベントリから外す", "別のロールを付けられるようになるか、名前・アドレス・BMC のパスワードまで消えます。"},
+	chapterRescue:     {"シェルを開く", "コンソールと、ラックの鍵による ssh で使えます。ディスクのマウントも書き込みもしません。"},
+	chapterRotate:     {"新しいパスワードを作る", "この時点ではどこにも伝わっていません。続く手順がクラウドとサービスに反映します。"},
+	phaseOff:          {"電源を切る", "このあと起動するものはありません。"},
 }
 
 // PhaseText says what a step that is not of the guide is for, by its key: a phase in

@@ -22,6 +22,7 @@ func ownSteps(t *testing.T) (out []inventory.Step) {
 	image := inventory.HostedServer{ID: "5d4c", Status: "ACTIVE", Image: "debian"}
 	add(releaseSteps(rack, n, nil, inventory.ReleaseOptions{}, nil, time.Now()))
 	add(leavingSteps(stepsOn(rack, n), n, inventory.ReleaseOptions{}, []inventory.HostedServer{image}, time.Now()))
+	add(withReschedule(rack, n, nil))
 	add(rescueSteps(rack, n))
 	add(rotateSteps(rack, nil), nil)
 	for _, c := range []string{chapterReturn, chapterSave, chapterRestore, chapterLeave} {

@@ -99,10 +99,10 @@ func (in *PreviewInput) warnLinks(n Node, warn func(string, bool, string, ...any
 // those that reach the world through it.
 func (in *PreviewInput) serverWarnings() []Warning {
 	var out []Warning
-	if all := in.Rack.ByRole(NetworkRole); slices.ContainsFunc(all, func(n Node) bool { return n.Name == in.Only }) {
-		text := "routers, floating IPs and DHCP that " + in.Only + " serves stop until it is back"
-		if len(all) == 1 {
-			text += "; no other network node can take them over"
+	if in.Rack.Release != ReleaseDebian && slices.ContainsFunc(in.Rack.ByRole(NetworkRole), func(n Node) bool { return n.Name == in.Only }) {
+		text := "routers, floating IPs and DHCP that " + in.Only + " serves stop until it is back; no other network node can take them over"
+		if there := in.Rack.Stay(in.Only, NetworkRole); len(there) > 0 {
+			text = "routers, floating IPs and DHCP that " + in.Only + " serves go to " + strings.Join(there, ", ") + " first and stay there; traffic through them stops for some seconds"
 		}
 		out = append(out, Warning{Code: "traffic", Node: in.Only, Text: text})
 	}

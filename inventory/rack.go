@@ -70,6 +70,17 @@ func (r *Rack) ByRole(role Role) []Node {
 	return out
 }
 
+// Stay are the names of the nodes with a role that can be counted on when another
+// node is away: those that are active and not held.
+func (r *Rack) Stay(away string, role Role) (names []string) {
+	for _, n := range r.ByRole(role) {
+		if n.Name != away && n.State == Active && n.HandsOff == nil {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
 // Lease is an IPv4 address given over DHCP to a MAC (RFC 2131).
 type Lease struct {
 	ID      uint      `gorm:"primaryKey" json:"-"`

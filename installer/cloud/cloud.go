@@ -147,6 +147,8 @@ func (c *Cloud) once(ctx context.Context, a kind.API, progress func(string)) (Re
 		return s.drain(ctx, *a.Drain, progress)
 	case a.Evacuate != nil:
 		return s.evacuate(ctx, *a.Evacuate, progress)
+	case a.Reschedule != nil:
+		return s.reschedule(ctx, *a.Reschedule)
 	case a.Leave != nil:
 		return s.leave(ctx, *a.Leave)
 	case a.Return != nil:

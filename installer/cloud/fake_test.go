@@ -69,8 +69,7 @@ func (f *fakeCloud) ready() {
 	f.addLocked("nova_services", object{"id": f.id(), "binary": "nova-compute", "host": "compute-1", "state": "up", "status": "enabled", "zone": "nova", "updated_at": "2025-01-01T00:00:00.000000"})
 	f.addLocked("hypervisors", object{"id": 1, "hypervisor_hostname": "compute-1", "hypervisor_type": "QEMU", "hypervisor_version": 8002, "state": "up", "status": "enabled", "cpu_info": "{}", "free_disk_gb": 1, "local_gb": 1, "service": object{"host": "compute-1", "id": 7, "disabled_reason": nil}})
 	for _, a := range [][2]string{{"neutron-openvswitch-agent", "compute-1"}, {"neutron-openvswitch-agent", "network-1"}, {"neutron-l3-agent", "network-1"}, {"neutron-metadata-agent", "network-1"}, {"neutron-dhcp-agent", "network-1"}} {
-		f.addLocked("agents", object{"id": f.id(), "binary": a[0], "host": a[1], "alive": true, "admin_state_up": true, "agent_type": "x",
-			"created_at": "2025-01-01 00:00:00", "started_at": "2025-01-01 00:00:00", "heartbeat_timestamp": "2025-01-01 00:00:00"})
+		f.addLocked("agents", agentOf(f.id(), a[0], a[1], true))
 	}
 	for _, b := range [][2]string{{"cinder-scheduler", "controller-1"}, {"cinder-volume", "controller-1@lvm"}} {
 		f.addLocked("volume_services", object{"binary": b[0], "host": b[1], "state": "up", "status": "enabled", "zone": "nova", "updated_at": "2025-01-01T00:00:00.000000"})

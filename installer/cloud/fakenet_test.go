@@ -22,6 +22,8 @@ func (f *fakeCloud) network(w http.ResponseWriter, r *http.Request, p []string) 
 		}
 		f.addLocked("ports", port)
 		reply(w, 200, object{"id": p[1], "subnet_id": sub["id"], "port_id": port["id"]})
+	case len(p) >= 3 && (p[2] == "l3-routers" || p[2] == "dhcp-networks" || p[2] == "l3-agents"):
+		f.schedule(w, r, p)
 	case p[0] == "network-ip-availabilities":
 		reply(w, 200, object{"network_ip_availability": object{"network_id": p[1], "total_ips": 100, "used_ips": 2}})
 	case r.Method == "GET" && len(p) == 1:

@@ -65,13 +65,9 @@ func (s *session) leave(ctx context.Context, l kind.APILeave) (Result, error) {
 	if err != nil {
 		return Result{Changed: len(gone) > 0}, err
 	}
-	pages, err := agents.List(nc, agents.ListOpts{}).AllPages(ctx)
+	list, err := networkAgents(ctx, nc)
 	if err != nil {
-		return Result{Changed: len(gone) > 0}, fmt.Errorf("ask for Neutron's agents: %w", err)
-	}
-	list, err := agents.ExtractAgents(pages)
-	if err != nil {
-		return Result{Changed: len(gone) > 0}, fmt.Errorf("read Neutron's agents: %w", err)
+		return Result{Changed: len(gone) > 0}, err
 	}
 	for _, a := range list {
 		if !sameHost(a.Host, l.Node) {

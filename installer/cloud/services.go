@@ -11,7 +11,6 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/hypervisors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/quotasets"
 	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/agents"
 )
 
 // Part is one daemon of the cloud as its API reports it.
@@ -139,13 +138,9 @@ func (s *session) networkParts(ctx context.Context) ([]Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := agents.List(nc, agents.ListOpts{}).AllPages(ctx)
+	list, err := networkAgents(ctx, nc)
 	if err != nil {
-		return nil, fmt.Errorf("ask for Neutron's agents: %w", err)
-	}
-	list, err := agents.ExtractAgents(pages)
-	if err != nil {
-		return nil, fmt.Errorf("read Neutron's agents: %w", err)
+		return nil, err
 	}
 	var out []Part
 	for _, v := range list {

@@ -26,6 +26,8 @@ type API struct {
 	Return   *APIDrain    `json:"return,omitempty" yaml:"return,omitempty"`
 	Evacuate *APIDrain    `json:"evacuate,omitempty" yaml:"evacuate,omitempty"`
 	Leave    *APILeave    `json:"leave,omitempty" yaml:"leave,omitempty"`
+
+	Reschedule *APIReschedule `json:"reschedule,omitempty" yaml:"reschedule,omitempty"`
 }
 
 // APIProject is a Keystone project in the default domain.
@@ -129,6 +131,13 @@ type APIProof struct {
 
 // ProofClear is the check that removes what an earlier proof made.
 const ProofClear = "clear"
+
+// APIReschedule has Neutron's agents on other network nodes serve the routers and the
+// DHCP networks of a node that is about to be away; no guide has it. It fails, and
+// moves nothing more, where no other agent is up.
+type APIReschedule struct {
+	Node string `json:"node" yaml:"node"`
+}
 
 // APILeave has the cloud forget a node that is off: Nova's service with its
 // resource provider in Placement, and Neutron's agents; no guide has it. It fails

@@ -1,0 +1,173 @@
+package cloud
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/agents"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
+
+	"sandai/installer/guide/kind"
+)
+
+// takers are Neutron's agents of one sort: the node's that gives away what it serves,
+// and those of other nodes that are up and can take it.
+type takers struct {
+	what, node string
+	own        []string // agents' UUIDs
+	others     []agents.Agent
+	load       map[string]int // by an agent's UUID: how many routers or networks it serves
+}
+
+func takersOf(all []agents.Agent, what, binary, node string) *takers {
+	t := &takers{what: what, node: node, load: map[string]int{}}
+	for _, a := range all {
+		switch {
+		case a.Binary != binary:
+		case sameHost(a.Host, node):
+			t.own = append(t.own, a.ID)
+		case a.Alive && a.AdminStateUp:
+			t.others = append(t.others, a)
+		}
+	}
+	return t
+}
+
+// next is the agent with the least load, which then has one more.
+func (t *takers) next() (string, error) {
+	if len(t.others) == 0 {
+		return "", permanent{fmt.Errorf("no other network node is up that could take the %s of %s over: bring one up (Neutron's agents are shown with the cloud), then try the step again", t.what, t.node)}
+	}
+	a := slices.MinFunc(t.others, func(a, b agents.Agent) int { return t.load[a.ID] - t.load[b.ID] })
+	t.load[a.ID]++
+	return a.ID, nil
+}
+
+func networkAgents(ctx context.Context, nc *gophercloud.ServiceClient) ([]agents.Agent, error) {
+	pages, err := agents.List(nc, agents.ListOpts{}).AllPages(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask for Neutron's agents: %w", err)
+	}
+	list, err := agents.ExtractAgents(pages)
+	if err != nil {
+		return nil, fmt.Errorf("read Neutron's agents: %w", err)
+	}
+	return list, nil
+}
+
+// reschedule has other network nodes serve what one does, see kind.APIReschedule.
+func (s *session) reschedule(ctx context.Context, r kind.APIReschedule) (Result, error) {
+	nc, err := s.network()
+	if err != nil {
+		return Result{}, err
+	}
+	all, err := networkAgents(ctx, nc)
+	if err != nil {
+		return Result{}, err
+	}
+	nets, err := moveNetworks(ctx, nc, takersOf(all, "DHCP", "neutron-dhcp-agent", r.Node))
+	if err != nil {
+		return Result{Changed: nets > 0}, err
+	}
+	rs, err := moveRouters(ctx, nc, takersOf(all, "routers", "neutron-l3-agent", r.Node))
+	return Result{Changed: nets+rs > 0, Summary: fmt.Sprintf("other network nodes took %d routers and DHCP of %d networks over from %s", rs, nets, r.Node)}, err
+}
+
+// moveNetworks moves DHCP. The new agent serves a network before the old one stops, so
+// that it is always served, also where this is ended half-way.
+func moveNetworks(ctx context.Context, nc *gophercloud.ServiceClient, t *takers) (moved int, err error) {
+	serves := map[string][]string{}
+	for _, a := range t.others {
+		if serves[a.ID], err = networksOf(ctx, nc, a.ID); err != nil {
+			return 0, err
+		}
+		t.load[a.ID] = len(serves[a.ID])
+	}
+	for _, own := range t.own {
+		ids, err := networksOf(ctx, nc, own)
+		if err != nil {
+			return moved, err
+		}
+		for _, id := range ids {
+			if !slices.ContainsFunc(t.others, func(a agents.Agent) bool { return slices.Contains(serves[a.ID], id) }) {
+				to, err := t.next()
+				if err != nil {
+					return moved, err
+				}
+				if err := agents.ScheduleDHCPNetwork(ctx, nc, to, agents.ScheduleDHCPNetworkOpts{NetworkID: id}).ExtractErr(); err != nil {
+					return moved, fmt.Errorf("have another node serve DHCP on network %s: %w", id, err)
+				}
+			}
+			if err := agents.RemoveDHCPNetwork(ctx, nc, own, id).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 404) {
+				return moved, fmt.Errorf("have %s serve DHCP on network %s no more: %w", t.node, id, err)
+			}
+			moved++
+		}
+	}
+	return moved, nil
+}
+
+func networksOf(ctx context.Context, nc *gophercloud.ServiceClient, agent string) (ids []string, err error) {
+	list, err := agents.ListDHCPNetworks(ctx, nc, agent).Extract()
+	if err != nil {
+		return nil, fmt.Errorf("ask for the networks of a DHCP agent: %w", err)
+	}
+	for _, n := range list {
+		ids = append(ids, n.ID)
+	}
+	return ids, nil
+}
+
+// moveRouters moves routers. A router is of one agent only, so it is nobody's for a
+// moment; one that is nobody's when this begins was left so by a try that was ended.
+func moveRouters(ctx context.Context, nc *gophercloud.ServiceClient, t *takers) (moved int, err error) {
+	pages, err := routers.List(nc, routers.ListOpts{}).AllPages(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ask for the routers: %w", err)
+	}
+	all, err := routers.ExtractRouters(pages)
+	if err != nil {
+		return 0, fmt.Errorf("read the routers: %w", err)
+	}
+	own, free := map[string]string{}, []string{} // its agent there, by router; the routers to be placed
+	for _, r := range all {
+		pages, err := routers.ListL3Agents(nc, r.ID).AllPages(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("ask who serves router %s: %w", r.Name, err)
+		}
+		hosts, err := routers.ExtractL3Agents(pages)
+		if err != nil {
+			return 0, fmt.Errorf("read who serves router %s: %w", r.Name, err)
+		}
+		elsewhere := false // it is highly available, and fails over by itself
+		for _, h := range hosts {
+			if slices.Contains(t.own, h.ID) {
+				own[r.ID] = h.ID
+				continue
+			}
+			elsewhere = true
+			t.load[h.ID]++
+		}
+		if !elsewhere {
+			free = append(free, r.ID)
+		}
+	}
+	for _, id := range free {
+		to, err := t.next() // before it loses its agent, so that nothing stops where nobody takes it
+		if err != nil {
+			return moved, err
+		}
+		if own[id] != "" {
+			if err := agents.RemoveL3Router(ctx, nc, own[id], id).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 404) {
+				return moved, fmt.Errorf("take router %s from %s: %w", id, t.node, err)
+			}
+		}
+		if err := agents.ScheduleL3Router(ctx, nc, to, agents.ScheduleL3RouterOpts{RouterID: id}).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 409) { // 409: Neutron placed it by itself
+			return moved, fmt.Errorf("have another node serve router %s: %w", id, err)
+		}
+		moved++
+	}
+	return moved, nil
+}
