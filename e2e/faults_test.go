@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -16,7 +17,7 @@ import (
 	"sandai/lab/standin"
 )
 
-var faultsTo = flag.String("faults", "", "run the whole fault suite, on racks of stand-ins, and write its table to this file (JSON)")
+var faultsTo = flag.String("faults", "", "run the whole fault suite, and put its rows into the table in this file (JSON)")
 
 // A fault ends in one of two ways, and in no third.
 const (
@@ -76,13 +77,37 @@ func TestFaults(t *testing.T) {
 	if *faultsTo == "" || len(rows) == 0 {
 		return
 	}
-	b, err := json.MarshalIndent(map[string]any{"rows": rows}, "", "  ")
+	writeRows(t, rows, false)
+	printRows(rows)
+}
+
+// onMachines begins the name of a fault that happened to virtual machines with a
+// whole cloud on them, and not to stand-ins.
+const onMachines = "virtual machines: "
+
+// writeRows puts rows into the table; those of the other kind of rack stay there.
+func writeRows(t *testing.T, rows []faultRow, machines bool) {
+	t.Helper()
+	var old, table struct {
+		Rows []faultRow `json:"rows"`
+	}
+	b, err := os.ReadFile(*faultsTo)
 	if err == nil {
+		err = json.Unmarshal(b, &old)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	table.Rows = slices.Concat(rows, slices.DeleteFunc(old.Rows, func(r faultRow) bool { return strings.HasPrefix(r.Fault, onMachines) == machines }))
+	if b, err = json.MarshalIndent(table, "", "  "); err == nil {
 		err = os.WriteFile(*faultsTo, append(b, '\n'), 0o644)
 	}
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+func printRows(rows []faultRow) {
 	for _, r := range rows {
 		fmt.Printf("%-52s %-6s %5.0f s  %s\n", r.Fault, r.Ended, r.Seconds, r.Seen)
 	}
