@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help deps assets build lint test served rack rack-from-page reprovision rack-down screenshots faults fuzz clean
+.PHONY: help deps assets build lint test racked served rack rack-from-page rack-faults reprovision rack-down screenshots faults fuzz clean
 
 RACK := .rack
 APPLIANCE := bin/appliance --state $(RACK)
@@ -54,10 +54,13 @@ test: deps build lint ## run every test that needs no full rack
 # A newer Debian makes newer images; what is installed already wants none.
 INSTALLED := $(APPLIANCE) wait --timeout 0s >/dev/null 2>&1 && $(APPLIANCE) rack status --json 2>/dev/null | grep -q '^    "state": "done"'
 
-# An appliance at work on a virtual rack of blank machines.
-served: deps build
+# A virtual rack of blank machines, and what is to be written on them.
+racked: deps build
 	@$(INSTALLED) || { echo $(APPLIANCE) image build; $(APPLIANCE) image build; }
 	$(APPLIANCE) lab up --dir $(RACK) $(if $(NODES),--nodes $(NODES))
+
+# An appliance at work on it.
+served: racked
 	@$(APPLIANCE) wait --timeout 0s 2>/dev/null || \
 	  $(APPLIANCE) lab exec --dir $(RACK) --detach --log $(RACK)/appliance.log --pidfile $(RACK)/appliance.pid -- $(APPLIANCE) serve
 	@$(APPLIANCE) wait --timeout 1m || { tail -n 20 $(RACK)/appliance.log >&2; exit 3; }
@@ -71,7 +74,7 @@ rack-from-page: served ## the same as make rack on a new rack, by the page's but
 	go test ./e2e -run TestRackFromPage -of $(CURDIR)/$(RACK) -v -count 1 -timeout 150m
 	@$(APPLIANCE) rack report
 
-reprovision: deps build ## on make rack's rack of four: rescue, reinstall and release a compute node with servers on it, then new passwords; a test
+reprovision: deps build ## on make rack's rack: add, rescue, reinstall and release nodes with servers on them, then new passwords; a test
 	go test ./e2e -run TestReprovision -of $(CURDIR)/$(RACK) -v -count 1 -timeout 300m
 
 screenshots: deps build ## take pictures of every page into .rack/screenshots: of make rack's appliance, else of stand-ins
@@ -85,6 +88,11 @@ faults: deps build ## go through the fault suite on racks of stand-ins; the tabl
 
 FUZZTIME := 10m
 FUZZERS := pxe:DHCP pxe:TFTP pxe:HTTP web:Agent inventory/rackfile:Parse installer/guide:Load installer/guide:Resolve installer/agent/disk:Contents
+
+SEED := 1
+
+rack-faults: racked ## install a new rack while the appliance is killed and power is cut, at steps that SEED picks; the rows go into .rack/faults.json
+	go test ./e2e -run TestRackFaults -of $(CURDIR)/$(RACK) -faults $(CURDIR)/$(RACK)/faults.json -seed $(SEED) -v -count 1 -timeout 150m
 
 fuzz: assets ## fuzz what listens and what is read, each for FUZZTIME (10m); finds become seeds in testdata/fuzz
 	for f in $(FUZZERS); do go test ./$${f%%:*} -run '^$$' -fuzz "^Fuzz$${f##*:}$$" -fuzztime $(FUZZTIME); done

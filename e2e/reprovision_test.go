@@ -11,38 +11,40 @@ import (
 	"sandai/inventory"
 )
 
-// TestReprovision takes a node of a real cloud through its life while servers run
-// there: rescued, reinstalled, released, and then new passwords for the cloud. One
-// server, on a node that is left alone, answers ping all the while.
+// TestReprovision takes the nodes of a real cloud through their lives: a second compute
+// node is put into a rack that has one; the first is rescued, reinstalled and released
+// while servers run there; its machine becomes a second network node, to which the work
+// of the first goes when that is reinstalled; and the cloud gets new passwords. One
+// server, on the node that is left alone, answers ping all the while.
 func TestReprovision(t *testing.T) {
 	if *stateDir == "" || *pictures != "" {
-		t.Skip("it wants a rack of four: make rack NODES=docs/four.yaml, then make reprovision")
+		t.Skip("it wants an installed rack: make rack, then make reprovision")
 	}
 	needRoot(t)
 	r := rigOf(t, *stateDir)
-	var computes []string
-	for _, n := range r.rackState().Nodes {
-		if n.Role == inventory.Compute && n.State == inventory.Active {
-			computes = append(computes, n.Name)
-		}
+	l := &nodeLife{rig: r}
+	if len(r.rackState().Nodes) == 3 {
+		l.part(t, "add", l.added)
 	}
-	if len(computes) < 2 {
-		t.Fatalf("of two active compute nodes there are %v: make rack NODES=docs/four.yaml", computes)
+	computes := l.active(inventory.Compute)
+	l.other = computes[len(computes)-1]
+	parts := []lifePart{{"role", l.roleAgain}, {"network", l.networkMoves}, {"rotate", l.rotated}}
+	if len(computes) > 1 { // else an earlier run came so far
+		l.node = computes[0]
+		parts = append([]lifePart{{"reinstall", l.reinstalled}, {"release", l.released}}, parts...)
+		l.part(t, "rescue", l.rescue)
 	}
-	l := &nodeLife{rig: r, node: computes[0], other: computes[1]}
-	l.part(t, "rescue", l.rescue)
 	l.tenant = r.tenant()
 	l.launch("web", l.other, false)
-	l.launch("app", l.node, false)
-	l.launch("db", l.node, true)
-	for _, name := range []string{"web", "app", "db"} {
-		l.launched(name)
+	l.launched("web")
+	if l.node != "" {
+		l.launch("app", l.node, false)
+		l.launch("db", l.node, true)
+		l.launched("app")
+		l.launched("db")
 	}
 	l.answers("web")
-	for _, part := range []struct {
-		name string
-		f    func(*testing.T)
-	}{{"reinstall", l.reinstalled}, {"release", l.released}, {"rotate", l.rotated}} {
+	for _, part := range parts {
 		l.part(t, part.name, func(t *testing.T) {
 			web := l.server("web")
 			p := r.ping(t, web.Floating)
@@ -61,6 +63,11 @@ type nodeLife struct {
 	node, other string
 }
 
+type lifePart struct {
+	name string
+	f    func(*testing.T)
+}
+
 // part is one part of the story, as a subtest.
 func (l *nodeLife) part(t *testing.T, name string, f func(*testing.T)) {
 	t.Run(name, func(t *testing.T) {
@@ -72,13 +79,37 @@ func (l *nodeLife) part(t *testing.T, name string, f func(*testing.T)) {
 }
 
 // ran waits for a run that takes its time on emulated nodes.
-func (l *nodeLife) ran(t *testing.T, kind inventory.RunKind) {
+func (l *nodeLife) ran(t *testing.T, kind inventory.RunKind) inventory.Run {
 	t.Helper()
 	run := l.runEndsWithin(fullLimit)
 	if run.Kind != kind || run.State != inventory.RunDone {
 		t.Fatalf("run %d is a %s, %s: %s", run.ID, run.Kind, run.State, run.Reason)
 	}
 	t.Logf("%s in %s by %d steps", kind, run.Ended.Sub(run.Created).Round(time.Second), len(l.stepsOf(run)))
+	return run
+}
+
+// active are the names of the active nodes of a role.
+func (l *nodeLife) active(role inventory.Role) []string {
+	r := l.rackState()
+	return r.Stay("", role)
+}
+
+// added puts a fourth machine into the rack, which becomes a compute node; the others
+// are not installed again.
+func (l *nodeLife) added(t *testing.T) {
+	t.Log(l.cli("lab", "up", "--dir", l.dir, "--name", l.rack.Name(), "--nodes", filepath.Join("..", "docs", "four.yaml")))
+	l.cli("rack", "import", l.rack.File())
+	l.cli("rack", "apply")
+	var wiped []string
+	for _, s := range l.stepsOf(l.ran(t, inventory.RunApply)) {
+		if s.Kind == "wipe" {
+			wiped = append(wiped, s.Node)
+		}
+	}
+	if now := l.active(inventory.Compute); len(now) != 2 || !slices.Equal(wiped, now[1:]) {
+		t.Errorf("the compute nodes are %v, and wiped were %v", now, wiped)
+	}
 }
 
 // rescue goes into the ramdisk by ssh, and back to what the node was.
@@ -110,11 +141,11 @@ func up(c inventory.CloudStatus, binary, host string) bool {
 }
 
 func (l *nodeLife) reinstalled(t *testing.T) {
-	l.as(t, "reinstall", inventory.RunReinstall, map[string]inventory.ServerFate{"app": inventory.ServerRebuilt, "db": inventory.ServerRestarted}, l.node)
+	l.as(t, "reinstall", l.node, inventory.RunReinstall, map[string]inventory.ServerFate{"app": inventory.ServerRebuilt, "db": inventory.ServerRestarted}, l.node)
 }
 
 func (l *nodeLife) released(t *testing.T) {
-	l.as(t, "release", inventory.RunRelease, map[string]inventory.ServerFate{"app": inventory.ServerRemade, "db": inventory.ServerMoved}, l.other)
+	l.as(t, "release", l.node, inventory.RunRelease, map[string]inventory.ServerFate{"app": inventory.ServerRemade, "db": inventory.ServerMoved}, l.other)
 	for _, n := range l.rackState().Nodes {
 		if n.Name == l.node {
 			t.Errorf("%s is still in the rack, as %s", n.Name, n.Role)
@@ -122,16 +153,38 @@ func (l *nodeLife) released(t *testing.T) {
 	}
 }
 
-// as does one thing to the node; its servers have the fates that were shown, and
+// roleAgain makes a network node of the machine that was released.
+func (l *nodeLife) roleAgain(t *testing.T) {
+	if len(l.active(inventory.NetworkRole)) > 1 {
+		t.Skip("an earlier run did it")
+	}
+	for _, n := range l.rackState().Nodes {
+		if n.Role == "" {
+			t.Log(l.cli("node", "role", n.Name, "network", "--name", "network-2"))
+		}
+	}
+	l.cli("rack", "apply")
+	l.ran(t, inventory.RunApply)
+	if got := l.active(inventory.NetworkRole); len(got) != 2 {
+		t.Errorf("the network nodes are %v", got)
+	}
+}
+
+// networkMoves reinstalls the first network node, whose work the second one takes over.
+func (l *nodeLife) networkMoves(t *testing.T) {
+	l.as(t, "reinstall", l.active(inventory.NetworkRole)[0], inventory.RunReinstall, nil, "")
+}
+
+// as does one thing to a node; its servers have the fates that were shown, and
 // then run on a host under their IDs and addresses.
-func (l *nodeLife) as(t *testing.T, what string, kind inventory.RunKind, fates map[string]inventory.ServerFate, host string) {
+func (l *nodeLife) as(t *testing.T, what, node string, kind inventory.RunKind, fates map[string]inventory.ServerFate, host string) {
 	t.Helper()
 	before := map[string]server{}
 	for name := range fates {
 		before[name] = l.server(name)
 	}
 	var v inventory.Preview
-	if err := json.Unmarshal([]byte(l.cli("node", what, l.node, "--json")), &v); err != nil {
+	if err := json.Unmarshal([]byte(l.cli("node", what, node, "--json")), &v); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range v.Servers {
@@ -140,7 +193,10 @@ func (l *nodeLife) as(t *testing.T, what string, kind inventory.RunKind, fates m
 			t.Errorf("%s would be %s, want %s", s.Name, s.Fate, want)
 		}
 	}
-	l.cli("node", what, l.node, "--confirm", l.node, "--preview", v.Hash)
+	for _, w := range v.Warnings {
+		t.Logf("the preview warns: %s", w.Text)
+	}
+	l.cli("node", what, node, "--confirm", node, "--preview", v.Hash)
 	l.ran(t, kind)
 	for name, was := range before {
 		l.answers(name)
