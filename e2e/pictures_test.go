@@ -113,6 +113,7 @@ func (b *browser) save(name string) {
 	b.Helper()
 	b.until("the fonts are there", `document.fonts.status === "loaded"`)
 	b.until("what the page asks for is answered", `![...document.querySelectorAll("main small")].some(e => e.textContent.startsWith("◔"))`)
+	b.until("a console shows what the server said", `[...document.querySelectorAll(".xterm-rows")].every(e => e.textContent.trim() !== "")`)
 	if err := os.WriteFile(filepath.Join(*pictures, name+".png"), b.picture(), 0o644); err != nil {
 		b.Fatal(err)
 	}
