@@ -21,13 +21,16 @@ type Handout struct{ Dir string }
 func (h Handout) Info(r inventory.Rack) inventory.CloudInfo {
 	c := controllerAddress(r)
 	openrc := filepath.Join(h.Dir, "openrc")
-	return inventory.CloudInfo{
-		Horizon:  "http://" + c + "/horizon/",
+	info := inventory.CloudInfo{
 		Keystone: authURL(r),
 		Users:    []inventory.UserInfo{{Name: "admin", PasswordIn: openrc}},
 		Openrc:   openrc,
 		Clouds:   filepath.Join(h.Dir, "clouds.yaml"),
 	}
+	if !r.NoDashboard {
+		info.Horizon = "http://" + c + "/horizon/"
+	}
+	return info
 }
 
 // Write writes the three files, each whole or not at all.

@@ -164,11 +164,18 @@ func phaseSpecs(r inventory.Rack, n inventory.Node, img inventory.Image, imagesU
 // nonceSecret names the secret that only the freshly installed system knows.
 func nonceSecret(node string) string { return "install_nonce/" + node }
 
-// planText renders a plan for people and for its hash. Image digests are left
-// out: a rebuilt image alone is no reason to call an installed rack outdated.
+// planText renders a plan for people and for its hash. What a person sets and steps
+// name by ${…} only is in its head. Image digests are left out: a rebuilt image alone
+// is no reason to call an installed rack outdated.
 func planText(r inventory.Rack, steps []inventory.Step) (text, hash string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "rack %s, OpenStack %s, region %s\n", r.Name, r.Release, r.Region)
+	for _, n := range r.Networks {
+		fmt.Fprintf(&b, "network %s: %s, gateway %q, pool %s-%s, MTU %d\n", n.Kind, n.CIDR, n.Gateway, n.PoolStart, n.PoolEnd, n.MTU)
+	}
+	if r.Workers > 0 {
+		fmt.Fprintf(&b, "workers %d\n", r.Workers)
+	}
 	for _, n := range r.Nodes {
 		if n.Role == "" {
 			continue // a newcomer that the plan does not touch

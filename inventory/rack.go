@@ -16,10 +16,15 @@ type Rack struct {
 	Slow    bool     `json:"slow"`                            // raises every time-out of the cloud; for emulated racks
 	// InspectNewcomers: a machine that nobody knows gets the deploy ramdisk once,
 	// to look at its hardware; nothing on it is changed.
-	InspectNewcomers bool      `json:"inspect_newcomers"`
-	Networks         []Network `json:"networks"`
-	Nodes            []Node    `json:"nodes"`
-	Created          time.Time `gorm:"serializer:stamp" json:"created"`
+	InspectNewcomers bool `json:"inspect_newcomers"`
+	// Workers is how many processes each API has, 0 for as many as the node's
+	// hardware says; NoDashboard leaves Horizon out.
+	Workers     int  `json:"workers"`
+	NoDashboard bool `json:"no_dashboard"`
+
+	Networks []Network `json:"networks"`
+	Nodes    []Node    `json:"nodes"`
+	Created  time.Time `gorm:"serializer:stamp" json:"created"`
 }
 
 // ReleaseDebian is the release of a rack that gets Debian 13 and no cloud: its

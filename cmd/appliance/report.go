@@ -94,10 +94,11 @@ func printReport(out io.Writer, r inventory.Report) {
 // printCloud is the last word, in the spirit of DevStack's.
 func printCloud(out io.Writer, r inventory.Report) {
 	fmt.Fprintf(out, "Rack %s is a cloud. It took %s (run %d).\n\n", r.Rack, progress.Span(r.TotalSeconds), r.Run.ID)
-	rows := [][]string{
-		{"  Horizon is now available at", r.Cloud.Horizon},
-		{"  Keystone is serving at", r.Cloud.Keystone},
+	var rows [][]string
+	if r.Cloud.Horizon != "" { // else the rack goes without
+		rows = append(rows, []string{"  Horizon is now available at", r.Cloud.Horizon})
 	}
+	rows = append(rows, []string{"  Keystone is serving at", r.Cloud.Keystone})
 	for _, u := range r.Cloud.Users {
 		rows = append(rows, []string{"  The password of user " + u.Name + " is in", u.PasswordIn})
 	}

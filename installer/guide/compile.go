@@ -65,15 +65,14 @@ func fit(rack inventory.Rack) error {
 	return nil
 }
 
-// onlyVolumes marks chapters for racks with a disk for volumes.
-const onlyVolumes = "volumes"
-
-// in reports whether a chapter applies to the rack.
-func (c *Chapter) in(rack inventory.Rack) bool {
-	if c.Only != onlyVolumes {
-		return true
-	}
-	return slices.ContainsFunc(rack.ByRole(inventory.Controller), func(n inventory.Node) bool { return n.VolumeDisk != "" })
+// only says which racks have the chapters that are marked with a word.
+var only = map[string]func(inventory.Rack) bool{
+	"": func(inventory.Rack) bool { return true },
+	"volumes": func(r inventory.Rack) bool { // with a disk for them
+		return slices.ContainsFunc(r.ByRole(inventory.Controller), func(n inventory.Node) bool { return n.VolumeDisk != "" })
+	},
+	"dashboard":    func(r inventory.Rack) bool { return !r.NoDashboard },
+	"no-dashboard": func(r inventory.Rack) bool { return r.NoDashboard },
 }
 
 // lane is where steps follow each other in order.
@@ -107,7 +106,7 @@ func (g *Guide) compile(rack inventory.Rack) (steps []inventory.Step, where map[
 	left := map[string]bool{} // steps of chapters that the rack goes without
 	for i := range g.Chapters {
 		c := &g.Chapters[i]
-		if !c.in(rack) {
+		if !only[c.Only](rack) {
 			for j := range c.Steps {
 				left[c.Steps[j].ID] = true
 			}

@@ -136,6 +136,24 @@ func TestCompileWithoutVolumes(t *testing.T) {
 	}
 }
 
+// TestCompileWithoutDashboard: a rack that goes without has Horizon neither configured
+// nor waited for, and one that it had is switched off.
+func TestCompileWithoutDashboard(t *testing.T) {
+	rack := threeNodes()
+	with, err := must(t).Compile(rack)
+	if err != nil || strings.Contains(text(with), "horizon.off") {
+		t.Fatalf("a rack with a dashboard switches it off (%v)", err)
+	}
+	rack.NoDashboard = true
+	without, err := must(t).Compile(rack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := text(without); !strings.Contains(got, "controller-1/dashboard-off/horizon.off") || strings.Contains(got, "horizon.ready") {
+		t.Errorf("a rack without a dashboard has %s", got)
+	}
+}
+
 func TestCompileRefuses(t *testing.T) {
 	tests := map[string]struct {
 		spoil func(*inventory.Rack)

@@ -45,7 +45,7 @@ type Chapter struct {
 	Source  string // what it follows
 	Title   Text
 	Why     Text
-	Only    string       // "volumes": only in a rack whose controller has a disk for volumes; "" in every rack
+	Only    string       // which racks have it: "volumes", "dashboard", "no-dashboard" (see only), "" for every rack
 	Secrets []SecretSpec // that the chapter introduces
 	Steps   []Step
 	File    string // "20-identity.yaml"

@@ -112,8 +112,8 @@ func (l *loader) chapter(src []byte) Chapter {
 		return c
 	}
 	c.Name, c.Source, c.Title, c.Why, c.Only = top.Chapter, top.Source, top.Title, top.Why, top.Only
-	if c.Only != "" && c.Only != onlyVolumes {
-		l.fail(1, "only: wants %s or nothing, not %q", onlyVolumes, c.Only)
+	if only[c.Only] == nil {
+		l.fail(1, "only: wants volumes, dashboard, no-dashboard or nothing, not %q", c.Only)
 	}
 	if !idRule.MatchString(c.Name) {
 		l.fail(1, "chapter: %q is no name", c.Name)

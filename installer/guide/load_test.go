@@ -19,7 +19,7 @@ func TestLoad(t *testing.T) {
 	for _, c := range g.Chapters {
 		names = append(names, c.Name)
 	}
-	want := "environment identity image placement compute network volume dashboard cloud proof"
+	want := "environment identity image placement compute network volume dashboard dashboard-off cloud proof"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("chapters %s", got)
 	}

@@ -59,9 +59,10 @@ var sections = map[string][]struct{ Step, Role, Page string }{
 		{"cinder.disk", "", "cinder/RELEASE/install/cinder-storage-install-ubuntu.html"},
 		{"", "", "cinder/RELEASE/install/cinder-controller-install-ubuntu.html"},
 	},
-	"dashboard": {{"", "", "horizon/RELEASE/install/install-ubuntu.html"}},
-	"cloud":     {{"", "", "install-guide/launch-instance.html"}},
-	"proof":     {{"", "", "install-guide/launch-instance.html"}},
+	"dashboard":     {{"", "", "horizon/RELEASE/install/install-ubuntu.html"}},
+	"dashboard-off": {{"", "", "horizon/RELEASE/install/install-ubuntu.html"}},
+	"cloud":         {{"", "", "install-guide/launch-instance.html"}},
+	"proof":         {{"", "", "install-guide/launch-instance.html"}},
 }
 
 func (g *Guide) link(c *Chapter, s *Step) string {

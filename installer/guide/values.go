@@ -33,7 +33,7 @@ var vocabulary = map[string]func(*values) (string, error){
 	"node.address":      onNode(func(n *inventory.Node) (string, error) { return need(n.Address, "the node has no address") }),
 	"node.cores":        onHardware(func(h *inventory.Hardware) string { return strconv.Itoa(h.Cores) }),
 	"node.memory_mb":    onHardware(func(h *inventory.Hardware) string { return strconv.Itoa(h.MemoryMB) }),
-	"node.workers":      onHardware(func(h *inventory.Hardware) string { return strconv.Itoa(workers(h)) }),
+	"node.workers":      chosenWorkers,
 	"node.virt_type":    onHardware(func(h *inventory.Hardware) string { return pick(h.Virt != "", "kvm", "qemu") }),
 	"node.cpu_mode":     onHardware(func(h *inventory.Hardware) string { return pick(h.Virt != "", "host-passthrough", "none") }),
 	"node.disk.volumes": onNode(volumeDisk),
@@ -150,6 +150,14 @@ func underlay(v *values) (string, error) {
 // whichever is less, from 1 to 8. Each costs 100 to 150 MB and a Python start.
 func workers(h *inventory.Hardware) int {
 	return max(1, min(h.Cores/4, h.MemoryMB/8000, 8))
+}
+
+// chosenWorkers is what a person said, else what the hardware says.
+func chosenWorkers(v *values) (string, error) {
+	if v.rack.Workers > 0 {
+		return strconv.Itoa(v.rack.Workers), nil
+	}
+	return onHardware(func(h *inventory.Hardware) string { return strconv.Itoa(workers(h)) })(v)
 }
 
 // volumeDisk is the serial number or WWN of the disk for volumes.

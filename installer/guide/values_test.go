@@ -27,6 +27,19 @@ func threeNodes() inventory.Rack {
 	}
 }
 
+// TestChosenWorkers: what a person said goes before the hardware, also where that is
+// not known.
+func TestChosenWorkers(t *testing.T) {
+	rack := threeNodes()
+	rack.Workers = 7
+	for i := range rack.Nodes {
+		got, _, err := NewValues(rack, &rack.Nodes[i], nil).Lookup("node.workers")
+		if err != nil || got != "7" {
+			t.Errorf("%s: %q, %v", rack.Nodes[i].Name, got, err)
+		}
+	}
+}
+
 func TestValues(t *testing.T) {
 	secret := func(name string) (string, error) { return "the " + name, nil }
 	tests := map[string]struct {

@@ -25,7 +25,7 @@ func brokenRules(t *testing.T, s *Store) {
 		code inventory.Code
 		text string // part of the message
 	}{
-		"rack name":          {"INSERT INTO racks SELECT 50, name, release, region, interface, address, ssh_keys, slow, created, inspect_newcomers FROM racks", inventory.Conflict, "a rack of this name"},
+		"rack name":          {"INSERT INTO racks SELECT 50, name, release, region, interface, address, ssh_keys, slow, created, inspect_newcomers, workers, no_dashboard FROM racks", inventory.Conflict, "a rack of this name"},
 		"node name":          {"UPDATE nodes SET name = 'same'", inventory.Conflict, "a node of this name"},
 		"node address":       {"UPDATE nodes SET address = '10.77.0.50'", inventory.Conflict, "has this address"},
 		"node state":         {"UPDATE nodes SET state = 'odd'", inventory.Invalid, "docs/states.md"},
@@ -57,6 +57,7 @@ func brokenRules(t *testing.T, s *Store) {
 		"audit removed":      {"DELETE FROM audit_entries", inventory.Conflict, "stays"},
 		"audit rewritten":    {"UPDATE audit_entries SET path = '/x'", inventory.Conflict, "written once"},
 		"audit whitewashed":  {"UPDATE audit_entries SET status = 200", inventory.Conflict, "written once"},
+		"too many workers":   {"UPDATE racks SET workers = 65", inventory.Invalid, "workers are 1 to 64"},
 		"half a pool":        {"UPDATE networks SET pool_end = ''", inventory.Invalid, "both a start and an end"},
 		"writing by reading": {"", "", ""},
 	} {

@@ -11,6 +11,8 @@ type file struct {
 	Address   string    `yaml:"address" validate:"required,hostcidr"`
 	Slow      bool      `yaml:"slow,omitempty"`
 	Newcomers *bool     `yaml:"inspect_newcomers,omitempty"` // true when left out
+	Workers   *int      `yaml:"workers,omitempty" validate:"omitempty,gte=1,lte=64"`
+	Dashboard *bool     `yaml:"dashboard,omitempty"` // true when left out
 	SSHKeys   []string  `yaml:"ssh_keys" validate:"dive,sshkey"`
 	Networks  *networks `yaml:"networks" validate:"required"`
 	Nodes     []node    `yaml:"nodes" validate:"required,dive"` // [] is a rack whose nodes are yet to come

@@ -51,7 +51,10 @@ func (r *reader) whole() bool {
 func (f *file) nouns() (inventory.Rack, map[string]string) {
 	rack := inventory.Rack{
 		Name: f.Rack, Release: f.Release, Region: cmp.Or(f.Region, "RegionOne"), Interface: f.Interface, Address: f.Address, Slow: f.Slow,
-		InspectNewcomers: f.Newcomers == nil || *f.Newcomers,
+		InspectNewcomers: f.Newcomers == nil || *f.Newcomers, NoDashboard: f.Dashboard != nil && !*f.Dashboard,
+	}
+	if f.Workers != nil {
+		rack.Workers = *f.Workers
 	}
 	for _, key := range f.SSHKeys {
 		rack.SSHKeys = append(rack.SSHKeys, strings.TrimSpace(key))

@@ -63,6 +63,8 @@ var expected = map[string]string{
 	"address":                       `the appliance's own address on the provisioning network with its prefix, like 10.77.0.1/24`,
 	"slow":                          `true or false`,
 	"inspect_newcomers":             `true or false`,
+	"workers":                       `processes of each API, 1 to 64; left out, one for every 4 cores and 8 GiB`,
+	"dashboard":                     `true or false`,
 	"ssh_keys":                      `a list of public keys`,
 	"ssh_keys[]":                    `one line of an OpenSSH public key file, like "ssh-ed25519 AAAAC3Nz… me@here"`,
 	"networks":                      `provisioning, provider and tenant`,

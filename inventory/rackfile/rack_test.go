@@ -43,6 +43,25 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestSettings: what is said of the services is read and written back, and a wrong
+// number is refused.
+func TestSettings(t *testing.T) {
+	r, _, err := Parse("rack.yaml", []byte(demoYAML+"workers: 3\ndashboard: false\n"))
+	if err != nil || r.Workers != 3 || !r.NoDashboard {
+		t.Fatalf("%d workers, no dashboard %v, %v", r.Workers, r.NoDashboard, err)
+	}
+	var b bytes.Buffer
+	if err := Write(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	if again, _, err := Parse("rack.yaml", b.Bytes()); err != nil || again.Workers != 3 || !again.NoDashboard {
+		t.Errorf("read back: %d workers, no dashboard %v, %v", again.Workers, again.NoDashboard, err)
+	}
+	if _, _, err := Parse("rack.yaml", []byte(demoYAML+"workers: 65\n")); err == nil || !strings.Contains(err.Error(), "processes of each API, 1 to 64") {
+		t.Errorf("65 workers: %v", err)
+	}
+}
+
 // TestWithoutNodes: a rack may be described before its nodes are known.
 func TestWithoutNodes(t *testing.T) {
 	text, _, _ := strings.Cut(demoYAML, "nodes:\n")

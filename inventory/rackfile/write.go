@@ -44,6 +44,12 @@ func wrote(r inventory.Rack) (f file, newcomers []inventory.Node, err error) {
 	if !r.InspectNewcomers {
 		f.Newcomers = &r.InspectNewcomers
 	}
+	if r.Workers > 0 {
+		f.Workers = &r.Workers
+	}
+	if r.NoDashboard {
+		f.Dashboard = new(bool)
+	}
 	for _, n := range r.Networks {
 		out := &network{CIDR: n.CIDR, Gateway: n.Gateway, MTU: &n.MTU}
 		if n.PoolStart != "" {
