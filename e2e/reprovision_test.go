@@ -120,7 +120,7 @@ func (l *nodeLife) rescue(t *testing.T) {
 	out, err := l.rack.Exec(t.Context(), "ssh", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-i", filepath.Join(l.dir, "id_ed25519"),
 		"root@"+n.Address, "echo in the ramdisk of $(hostname): $(grep -c ^/dev/ /proc/mounts) disks mounted").Output()
 	t.Logf("over ssh: %s(%v)", out, err)
-	if !strings.Contains(string(out), "in the ramdisk") || !strings.Contains(string(out), ": 0 disks mounted") {
+	if !strings.Contains(string(out), "in the ramdisk of "+l.node+": 0 disks mounted") {
 		t.Error("there is no shell in the ramdisk")
 	}
 	l.cli("node", "rescue", l.node, "--end")

@@ -13,8 +13,9 @@ import (
 // its kind has the same name.
 const chapterRescue = "rescue"
 
-// rescueSpec says who may come in over ssh.
+// rescueSpec says which node it is, and who may come in over ssh.
 type rescueSpec struct {
+	Name string   `json:"name"`
 	Keys []string `json:"keys"` // authorized_keys lines
 }
 
@@ -58,7 +59,7 @@ func (e *Engine) Rescue(ctx context.Context, rack, node string, req inventory.Re
 // rescueSteps are the phases up to the ramdisk's agent, and the shell. It is pure.
 func rescueSteps(rack inventory.Rack, n inventory.Node) (_ []inventory.Step, err error) {
 	shell := phaseStep(rack, n, phase{chapterRescue, inventory.OwnerAgent, 120, "Open a shell", "On the console, and over ssh for the rack's keys; no disk is mounted or written."})
-	shell.Spec, err = json.Marshal(rescueSpec{append([]string{}, rack.SSHKeys...)})
+	shell.Spec, err = json.Marshal(rescueSpec{n.Name, append([]string{}, rack.SSHKeys...)})
 	return inOrder(append(phasesBefore(rack, n, phaseInspect), shell)), err
 }
 

@@ -44,7 +44,7 @@ func TestRescue(t *testing.T) {
 	tr.refused(err, inventory.Conflict, "(rescue) of rack demo is active")
 	tr.release()
 	tr.ends(inventory.RunDone)
-	if s := tr.steps()["compute-1/rescue/rescue"]; string(s.Spec) != `{"keys":["ssh-ed25519 AAAA me"]}` {
+	if s := tr.steps()["compute-1/rescue/rescue"]; string(s.Spec) != `{"name":"compute-1","keys":["ssh-ed25519 AAAA me"]}` {
 		t.Errorf("the shell's specification is %s", s.Spec)
 	}
 	for key := range tr.steps() {

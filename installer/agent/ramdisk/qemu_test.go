@@ -100,7 +100,7 @@ func (m *machine) rescued(do func(kind, spec string, want inventory.StepState) i
 		m.t.Fatal(err)
 	}
 	for range 2 { // a second time, as after a crash
-		do("rescue", fmt.Sprintf(`{"keys":[%q]}`, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey())))), inventory.StepDone)
+		do("rescue", fmt.Sprintf(`{"name":"n1","keys":[%q]}`, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key.PublicKey())))), inventory.StepDone)
 	}
 	login := func(with ssh.AuthMethod) (*ssh.Client, error) {
 		return ssh.Dial("tcp", m.ssh, &ssh.ClientConfig{User: "root", Auth: []ssh.AuthMethod{with}, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: time.Minute})
@@ -118,8 +118,8 @@ func (m *machine) rescued(do func(kind, spec string, want inventory.StepState) i
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	out, err := s.CombinedOutput("id; ls /dev/vda; e2fsck -V; mount; vi --help 2>&1 | head -2")
-	for _, want := range []string{"uid=0(root)", "/dev/vda", "e2fsck 1.4", "devpts", "BusyBox"} {
+	out, err := s.CombinedOutput("id; hostname; ls /dev/vda; e2fsck -V; mount; vi --help 2>&1 | head -2")
+	for _, want := range []string{"uid=0(root)", "\nn1\n", "/dev/vda", "e2fsck 1.4", "devpts", "BusyBox"} {
 		if err != nil || !strings.Contains(string(out), want) {
 			m.t.Errorf("in the rescue (%v) %q is missing:\n%s", err, want, out)
 		}

@@ -17,8 +17,9 @@ import (
 	"sandai/installer/agent"
 )
 
-// rescueSpec says who may come in over ssh.
+// rescueSpec says which node it is, and who may come in over ssh.
 type rescueSpec struct {
+	Name string   `json:"name"` // the prompt has it, so that nobody takes one node for another
 	Keys []string `json:"keys"` // authorized_keys lines
 }
 
@@ -45,7 +46,7 @@ func rescueFiles(s rescueSpec) []file {
 		{path: "etc/group", text: "root:x:0:\n", mode: 0o644},
 		{path: "etc/shells", text: "/bin/sh\n", mode: 0o644},
 		{path: "etc/motd", text: rescueNote, mode: 0o644},
-		{path: "root/.profile", text: "export PATH=/bin:/sbin:/usr/bin:/usr/sbin\ncat /etc/motd\n", mode: 0o644},
+		{path: "root/.profile", text: "export PATH=/bin:/sbin:/usr/bin:/usr/sbin PS1='\\h:\\w\\$ '\ncat /etc/motd\n", mode: 0o644},
 		{path: "root/.ssh/authorized_keys", text: lines(s.Keys), mode: 0o600},
 	}
 }
@@ -77,6 +78,9 @@ func (d *deployer) prepareRescue(ctx context.Context, s rescueSpec) error {
 		if _, err := os.Stat(p); err != nil {
 			return fmt.Errorf("this ramdisk is older than rescues: build it again (appliance image build): %w", err)
 		}
+	}
+	if err := unix.Sethostname([]byte(s.Name)); err != nil {
+		return fmt.Errorf("set the host's name to %q: %w", s.Name, err)
 	}
 	d.drivers.scan() // so that the disks are there when a person looks for them
 	if out, err := exec.CommandContext(ctx, busybox, "--install", "-s", "/bin").CombinedOutput(); err != nil {
