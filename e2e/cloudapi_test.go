@@ -103,7 +103,8 @@ func (t *tenant) launch(name, node string, volume bool) {
 		return
 	}
 	image := only(t, images.List(t.image, images.ListOpts{Name: "tiny"}), images.ExtractImages)
-	o := servers.CreateOpts{Name: name, ImageRef: image.ID, AvailabilityZone: "nova:" + node,
+	drive := true // the network has no DHCP
+	o := servers.CreateOpts{Name: name, ImageRef: image.ID, ConfigDrive: &drive, AvailabilityZone: "nova:" + node,
 		Networks: []servers.Network{{UUID: only(t, networks.List(t.network, networks.ListOpts{Name: "selfservice"}), networks.ExtractNetworks).ID}}}
 	for _, f := range all(t, flavors.ListDetail(t.compute, nil), flavors.ExtractFlavors) {
 		if f.Name == "m1.nano" {

@@ -36,13 +36,13 @@ func TestReprovision(t *testing.T) {
 	}
 	l.tenant = r.tenant()
 	l.launch("web", l.other, false)
-	l.launched("web")
 	if l.node != "" {
 		l.launch("app", l.node, false)
 		l.launch("db", l.node, true)
 		l.launched("app")
 		l.launched("db")
 	}
+	l.launched("web")
 	l.answers("web")
 	for _, part := range parts {
 		l.part(t, part.name, func(t *testing.T) {
