@@ -38,15 +38,16 @@ var vocabulary = map[string]func(*values) (string, error){
 	"node.cpu_mode":     onHardware(func(h *inventory.Hardware) string { return pick(h.Virt != "", "host-passthrough", "none") }),
 	"node.disk.volumes": onNode(volumeDisk),
 
-	"rack.name":            func(v *values) (string, error) { return v.rack.Name, nil },
-	"rack.region":          func(v *values) (string, error) { return need(v.rack.Region, "the rack has no region") },
-	"rack.hosts":           func(v *values) (string, error) { return v.hosts(), nil },
-	"rack.db_flush":        bySlow("1", "0"),    // innodb_flush_log_at_trx_commit
-	"rack.db_doublewrite":  bySlow("ON", "OFF"), // innodb_doublewrite
-	"rack.disk_cachemodes": bySlow("", "file=unsafe,block=none"),
-	"rack.password_rounds": bySlow("12", "4"), // cost of bcrypt; the secrets are random and long
-	"controller.address":   (*values).controller,
-	"appliance.address":    (*values).appliance,
+	"rack.name":              func(v *values) (string, error) { return v.rack.Name, nil },
+	"rack.region":            func(v *values) (string, error) { return need(v.rack.Region, "the rack has no region") },
+	"rack.hosts":             func(v *values) (string, error) { return v.hosts(), nil },
+	"rack.db_flush":          bySlow("1", "0"),    // innodb_flush_log_at_trx_commit
+	"rack.db_doublewrite":    bySlow("ON", "OFF"), // innodb_doublewrite
+	"rack.disk_cachemodes":   bySlow("", "file=unsafe,block=none"),
+	"rack.volume_clear_size": bySlow("0", "16"), // MiB of a deleted volume that are overwritten, 0 for all
+	"rack.password_rounds":   bySlow("12", "4"), // cost of bcrypt; the secrets are random and long
+	"controller.address":     (*values).controller,
+	"appliance.address":      (*values).appliance,
 
 	"provider.cidr":       onNetwork(inventory.Provider, func(n *inventory.Network) string { return n.CIDR }),
 	"provider.gateway":    gateway,
