@@ -239,8 +239,11 @@ func decided(servers []inventory.HostedServer) []kind.DrainServer {
 	out := []kind.DrainServer{}
 	for _, v := range servers {
 		k := kind.DrainServer{ID: v.ID, Name: v.Name, Start: v.Status == "ACTIVE" && v.Fate != inventory.ServerLost}
-		if v.Fate == inventory.ServerRebuilt {
+		switch v.Fate {
+		case inventory.ServerRebuilt:
 			k.Image = v.Image
+		case inventory.ServerRestarted, inventory.ServerKept:
+			k.Image = v.DriveImage
 		}
 		out = append(out, k)
 	}

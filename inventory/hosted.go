@@ -11,14 +11,18 @@ type Hosted struct {
 // HostedServer is a server on a compute node, and what becomes of it when the
 // node is reinstalled or released.
 type HostedServer struct {
-	ID      string     `json:"id"`
-	Name    string     `json:"name"`
-	Project string     `json:"project"`         // its UUID
-	Status  string     `json:"status"`          // Nova's: "ACTIVE", "SHUTOFF", …
-	Proof   bool       `json:"proof,omitempty"` // the proof made it, and makes another at its next turn
-	Image   string     `json:"image,omitempty"`
-	Fate    ServerFate `json:"fate"`
-	Reason  string     `json:"reason"` // why it has this fate
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Project string `json:"project"`         // its UUID
+	Status  string `json:"status"`          // Nova's: "ACTIVE", "SHUTOFF", …
+	Proof   bool   `json:"proof,omitempty"` // the proof made it, and makes another at its next turn
+	Image   string `json:"image,omitempty"`
+	// Drive: it boots from a volume and has its config drive on the node. DriveImage is
+	// what the volume was made from; by it Nova makes the drive anew, and leaves the volume.
+	Drive      bool       `json:"drive,omitempty"`
+	DriveImage string     `json:"drive_image,omitempty"`
+	Fate       ServerFate `json:"fate"`
+	Reason     string     `json:"reason"` // why it has this fate
 }
 
 // ServerFate is what a reinstall or a release does to a server.
@@ -39,6 +43,10 @@ const (
 // Leaves fills in what becomes of a server, whose fate in a reinstall is known, when
 // its node is released. elsewhere: another compute node could take it. It is pure.
 func Leaves(s HostedServer, elsewhere bool) HostedServer {
+	if s.Drive { // which Nova makes anew on another node, with or without the image
+		s.Drive = false
+		s = FateOf(s, false)
+	}
 	switch {
 	case s.Proof:
 		s.Fate, s.Reason = ServerRemoved, "it is of the cloud's proof, which makes another where it finds a compute node"
@@ -62,6 +70,12 @@ func FateOf(s HostedServer, imageThere bool) HostedServer {
 	switch {
 	case s.Status != "ACTIVE" && s.Status != "SHUTOFF" && s.Status != "ERROR":
 		s.Fate, s.Reason = ServerBlocks, fmt.Sprintf("it is %s, which would be lost: make it ACTIVE or SHUTOFF, or delete it", s.Status)
+	case s.Drive && s.DriveImage == "":
+		s.Fate, s.Reason = ServerBlocks, "it boots from a volume, and its config drive is on the node; the image that the volume was made from is gone, so nothing can make the drive anew: release the node (others take it over), or have its owner delete it"
+	case volume && s.Status == "ACTIVE" && s.Drive:
+		s.Fate, s.Reason = ServerRestarted, "it boots from a volume: it is stopped, and when the node is back its config drive is made anew and it is started again"
+	case volume && s.Drive:
+		s.Fate, s.Reason = ServerKept, "it is off and boots from a volume: its config drive is made anew"
 	case volume && s.Status == "ACTIVE":
 		s.Fate, s.Reason = ServerRestarted, "it boots from a volume: it is stopped, and started again when the node is back"
 	case volume:

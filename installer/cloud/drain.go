@@ -134,6 +134,8 @@ func (s *session) bringBack(ctx context.Context, d kind.APIDrain, progress func(
 		if err := s.rebuilt(ctx, d, k, progress); err != nil {
 			return Result{Changed: true}, err
 		}
+	}
+	for _, k := range d.Servers { // when the node has nothing else to do
 		up, err := s.start(ctx, k, progress)
 		if err != nil {
 			return Result{Changed: true}, err
@@ -239,6 +241,11 @@ func (s *session) askedSince(ctx context.Context, d kind.APIDrain, k kind.DrainS
 	return "", err
 }
 
+// startTries is how often a server is started that goes off again. Nova says nothing
+// but that it is off: on a node that is busy with others, its volume may not have
+// been connected.
+const startTries = 3
+
 // start starts a server that ran before.
 func (s *session) start(ctx context.Context, k kind.DrainServer, progress func(string)) (bool, error) {
 	if !k.Start {
@@ -248,9 +255,9 @@ func (s *session) start(ctx context.Context, k kind.DrainServer, progress func(s
 	if err != nil {
 		return false, err
 	}
-	asked := false
+	asked := 0
 	ask := func(what string, err error) error {
-		if asked = true; err != nil && !gophercloud.ResponseCodeIs(err, 409) { // 409: it is on its way already
+		if asked++; err != nil && !gophercloud.ResponseCodeIs(err, 409) { // 409: it is on its way already
 			return fmt.Errorf("%s server %s: %w", what, k.Name, err)
 		}
 		return nil
@@ -260,10 +267,12 @@ func (s *session) start(ctx context.Context, k kind.DrainServer, progress func(s
 		switch {
 		case v.Status == "ERROR":
 			return false, "", permanent{fmt.Errorf("server %s went into ERROR when it was started: %s; see nova-compute's log on its node, then try the step again", k.Name, v.Fault.Message)}
-		case v.TaskState != "" || asked:
+		case v.TaskState != "":
+		case v.Status == "SHUTOFF" && asked == startTries:
+			return false, "", permanent{fmt.Errorf("server %s was started %d times and went off again: see nova-compute's log on its node, then try the step again", k.Name, asked)}
 		case v.Status == "SHUTOFF":
 			err = ask("start", servers.Start(ctx, cc, k.ID).ExtractErr())
-		case v.Status == "ACTIVE" && v.PowerState == servers.SHUTDOWN: // it ended with the machine, which was dead when it was to be stopped
+		case v.Status == "ACTIVE" && v.PowerState == servers.SHUTDOWN && asked == 0: // it ended with the machine, which was dead when it was to be stopped
 			err = ask("start", servers.Reboot(ctx, cc, k.ID, servers.RebootOpts{Type: servers.HardReboot}).ExtractErr())
 		}
 		return v.Status == "ACTIVE" && v.TaskState == "" && v.PowerState == servers.RUNNING, v.Status + " " + v.TaskState, err

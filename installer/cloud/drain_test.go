@@ -53,16 +53,25 @@ func nova(f *fakeCloud) string {
 }
 
 func TestHosted(t *testing.T) {
-	_, c := drainable(t)
+	f, c := drainable(t)
+	for name, image := range map[string]string{"drive": "im-debian", "blank": "im-gone"} { // from a volume, with a config drive
+		f.hosts(name, "ACTIVE", "")
+		f.mu.Lock()
+		o := f.get("servers", "id-"+name)
+		o["config_drive"], o["os-extended-volumes:volumes_attached"] = "True", []object{{"id": "vol-" + name}}
+		f.addLocked("volumes", object{"id": "vol-" + name, "status": "in-use", "bootable": "true", "volume_image_metadata": object{"image_id": image}})
+		f.mu.Unlock()
+	}
 	h, err := c.Hosted(t.Context(), "compute-1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, s := range h.Servers {
-		got = append(got, s.Name+" "+string(s.Fate))
+		got = append(got, strings.TrimSpace(s.Name+" "+string(s.Fate)+" "+s.DriveImage))
 	}
-	if want := []string{"web rebuilt", "db restarted", "off rebuilt", "old lost"}; h.Hypervisor != "1" || !slices.Equal(got, want) {
+	slices.Sort(got)
+	if want := []string{"blank blocks", "db restarted", "drive restarted im-debian", "off rebuilt", "old lost", "web rebuilt"}; h.Hypervisor != "1" || !slices.Equal(got, want) {
 		t.Errorf("hypervisor %q carries %q, want %q", h.Hypervisor, got, want)
 	}
 }
@@ -140,10 +149,35 @@ func TestReturnFails(t *testing.T) {
 	}
 }
 
+// TestStartFails: a server that goes off again when it is started is started again, and
+// named where that does not help.
+func TestStartFails(t *testing.T) {
+	f, c := drainable(t)
+	fails := func(n int) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		o := f.get("servers", "id-db")
+		o["status"], o["OS-EXT-STS:power_state"], o["fails"] = "SHUTOFF", 4, n
+	}
+	d := kind.APIDrain{Node: "compute-1", Servers: []kind.DrainServer{{ID: "id-db", Name: "db", Start: true}}}
+	fails(2)
+	if _, err := c.Do(t.Context(), kind.API{Return: &d}, nil); err != nil || f.state("servers", "id-db", "status") != "ACTIVE" {
+		t.Errorf("at the third time: %v", err)
+	}
+	fails(3)
+	if _, err := c.Do(t.Context(), kind.API{Return: &d}, nil); err == nil || !strings.Contains(err.Error(), "server db was started 3 times and went off again") {
+		t.Errorf("at no time: %v", err)
+	}
+}
+
 // TestFates: what cannot be kept nor made anew waits for a person.
 func TestFates(t *testing.T) {
+	if got := inventory.Leaves(inventory.FateOf(inventory.HostedServer{Status: "ACTIVE", Drive: true}, true), true); got.Fate != inventory.ServerMoved {
+		t.Errorf("with a config drive and no image, a release has it %s: %s", got.Fate, got.Reason)
+	}
 	for s, want := range map[inventory.HostedServer]inventory.ServerFate{
 		{Status: "ACTIVE"}: inventory.ServerRestarted, {Status: "SHUTOFF"}: inventory.ServerKept, {Status: "ERROR"}: inventory.ServerKept,
+		{Status: "ACTIVE", Drive: true, DriveImage: "x"}: inventory.ServerRestarted, {Status: "SHUTOFF", Drive: true, DriveImage: "x"}: inventory.ServerKept, {Status: "SHUTOFF", Drive: true}: inventory.ServerBlocks,
 		{Status: "ACTIVE", Image: "x"}: inventory.ServerRebuilt, {Status: "PAUSED", Image: "x"}: inventory.ServerBlocks, {Status: "SUSPENDED"}: inventory.ServerBlocks,
 	} {
 		if got := inventory.FateOf(s, true); got.Fate != want || got.Reason == "" {

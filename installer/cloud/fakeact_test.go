@@ -20,6 +20,11 @@ func (f *fakeCloud) act(w http.ResponseWriter, r *http.Request, o object) {
 	case ask["os-stop"] != nil:
 		done("stop", "SHUTOFF", 4)
 	case ask["os-start"] != nil:
+		if n, _ := o["fails"].(int); n > 0 { // as Nova does: it is off again, and that is all
+			o["fails"] = n - 1
+			done("start", "SHUTOFF", 4)
+			break
+		}
 		done("start", "ACTIVE", 1)
 	case ask["reboot"] != nil:
 		done("reboot", "ACTIVE", 1)

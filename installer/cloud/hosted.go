@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/hypervisors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	computeservices "github.com/gophercloud/gophercloud/v2/openstack/compute/v2/services"
@@ -69,6 +70,12 @@ func (s *session) hosted(ctx context.Context, node string) (inventory.Hosted, er
 	for _, v := range there {
 		h := inventory.HostedServer{ID: v.ID, Name: v.Name, Project: v.TenantID, Status: v.Status, Proof: ofProof(v.Name)}
 		h.Image, _ = v.Image["id"].(string)
+		if h.Image == "" && v.ConfigDrive {
+			h.Drive = true
+			if h.DriveImage, err = s.bootImage(ctx, im, v); err != nil {
+				return out, err
+			}
+		}
 		if _, asked := kept[h.Image]; h.Image != "" && !asked {
 			_, err := images.Get(ctx, im, h.Image).Extract()
 			if err != nil && !gophercloud.ResponseCodeIs(err, 404) {
@@ -79,6 +86,34 @@ func (s *session) hosted(ctx context.Context, node string) (inventory.Hosted, er
 		out.Servers = append(out.Servers, inventory.FateOf(h, kept[h.Image]))
 	}
 	return out, nil
+}
+
+// bootImage is the image that the volume which a server boots from was made from, ""
+// where there is none or it is gone.
+func (s *session) bootImage(ctx context.Context, im *gophercloud.ServiceClient, v servers.Server) (string, error) {
+	vc, err := s.volume()
+	if err != nil {
+		return "", err
+	}
+	for _, a := range v.AttachedVolumes {
+		vol, err := volumes.Get(ctx, vc, a.ID).Extract()
+		if err != nil {
+			return "", fmt.Errorf("ask for the volume of server %s: %w", v.Name, err)
+		}
+		id := vol.VolumeImageMetadata["image_id"]
+		if vol.Bootable != "true" || id == "" {
+			continue
+		}
+		_, err = images.Get(ctx, im, id).Extract()
+		if gophercloud.ResponseCodeIs(err, 404) {
+			return "", nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("ask for the image of server %s: %w", v.Name, err)
+		}
+		return id, nil
+	}
+	return "", nil
 }
 
 func (s *session) serversOn(ctx context.Context, node string) ([]servers.Server, error) {

@@ -162,7 +162,7 @@ type APIDrain struct {
 type DrainServer struct {
 	ID    string `json:"id" yaml:"id"`
 	Name  string `json:"name" yaml:"name"`
-	Image string `json:"image,omitempty" yaml:"image,omitempty"` // to be made anew from; "" leaves its disk as it is
+	Image string `json:"image,omitempty" yaml:"image,omitempty"` // to be made anew from, but for a volume that it boots from; "" leaves it as it is
 	Start bool   `json:"start" yaml:"start"`                     // it ran, and is to run again
 }
 
