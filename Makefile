@@ -86,13 +86,13 @@ faults: deps build ## go through the fault suite on racks of stand-ins; the tabl
 	@mkdir -p $(RACK)
 	go test ./e2e -run TestFaults -faults $(CURDIR)/$(RACK)/faults.json -count 1 -timeout 60m
 
-FUZZTIME := 10m
-FUZZERS := pxe:DHCP pxe:TFTP pxe:HTTP web:Agent inventory/rackfile:Parse installer/guide:Load installer/guide:Resolve installer/agent/disk:Contents
-
 SEED := 1
 
 rack-faults: racked ## install a new rack while the appliance is killed and power is cut, at steps that SEED picks; the rows go into .rack/faults.json
 	go test ./e2e -run TestRackFaults -of $(CURDIR)/$(RACK) -faults $(CURDIR)/$(RACK)/faults.json -seed $(SEED) -v -count 1 -timeout 150m
+
+FUZZTIME := 10m
+FUZZERS := pxe:DHCP pxe:TFTP pxe:HTTP web:Agent inventory/rackfile:Parse installer/guide:Load installer/guide:Resolve installer/agent/disk:Contents
 
 fuzz: assets ## fuzz what listens and what is read, each for FUZZTIME (10m); finds become seeds in testdata/fuzz
 	for f in $(FUZZERS); do go test ./$${f%%:*} -run '^$$' -fuzz "^Fuzz$${f##*:}$$" -fuzztime $(FUZZTIME); done

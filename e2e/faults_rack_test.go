@@ -27,7 +27,7 @@ func TestRackFaults(t *testing.T) {
 		t.Skip("a whole cloud takes a quarter of an hour at least: make rack-faults")
 	}
 	needRoot(t)
-	f := &struck{faulty: &faulty{rig: rigOf(t, *stateDir)}}
+	f := &struck{rig: rigOf(t, *stateDir)}
 	if f.tryGet("racks", &[]inventory.Rack{}) == nil {
 		t.Fatal("an appliance serves this rack already: make rack-down first")
 	}
@@ -58,7 +58,7 @@ func TestRackFaults(t *testing.T) {
 
 // struck is a rack that faults happen to.
 type struck struct {
-	*faulty
+	*rig
 	at   []string // the steps at which the appliance is still to be killed
 	cuts []*powerCut
 	rows []faultRow
@@ -137,12 +137,7 @@ func (f *struck) killAt(step string) {
 // once checks that no finished step ran twice, but for the phases of a node that lost
 // its power in one of them.
 func (f *struck) once() {
-	done := map[string]int{}
-	for _, e := range f.events() {
-		if e.Type == inventory.EventStep && strings.HasSuffix(e.Text, " done") {
-			done[e.Step]++
-		}
-	}
+	done := f.timesDone()
 	boot := map[string]int{} // the place of each node's last phase in the plan
 	all := f.steps()
 	for _, n := range f.rackState().Nodes {

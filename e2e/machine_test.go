@@ -272,19 +272,25 @@ func (r *rig) wait(what string, limit time.Duration, done func() bool) {
 // killed in between.
 func (r *rig) oncePerStep() {
 	r.Helper()
-	evs := r.events()
-	done := map[string]int{}
-	for _, e := range evs {
-		if e.Type == inventory.EventStep && strings.HasSuffix(e.Text, " done") {
-			done[e.Step]++
-		}
-	}
+	done := r.timesDone()
 	for key, s := range r.steps() {
 		if done[key] != 1 || s.Attempt != 1 {
 			r.Errorf("%s was done %d times, attempt %d", key, done[key], s.Attempt)
 		}
 		r.Logf("%6.1f s  %s", s.EndedAt.Sub(*s.StartedAt).Seconds(), key)
 	}
+}
+
+// timesDone is how often each step was finished, by its key.
+func (r *rig) timesDone() map[string]int {
+	r.Helper()
+	done := map[string]int{}
+	for _, e := range r.events() {
+		if e.Type == inventory.EventStep && strings.HasSuffix(e.Text, " done") {
+			done[e.Step]++
+		}
+	}
+	return done
 }
 
 // nothingToDo checks that a second install changes nothing.
