@@ -241,9 +241,8 @@ func (s *session) askedSince(ctx context.Context, d kind.APIDrain, k kind.DrainS
 	return "", err
 }
 
-// startTries is how often a server is started that goes off again. Nova says nothing
-// but that it is off: on a node that is busy with others, its volume may not have
-// been connected.
+// startTries is how often a server is started that goes off again. Of a start that
+// failed, Nova's status says nothing but that the server is off.
 const startTries = 3
 
 // start starts a server that ran before.

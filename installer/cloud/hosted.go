@@ -77,11 +77,9 @@ func (s *session) hosted(ctx context.Context, node string) (inventory.Hosted, er
 			}
 		}
 		if _, asked := kept[h.Image]; h.Image != "" && !asked {
-			_, err := images.Get(ctx, im, h.Image).Extract()
-			if err != nil && !gophercloud.ResponseCodeIs(err, 404) {
-				return out, fmt.Errorf("ask for the image of server %s: %w", v.Name, err)
+			if kept[h.Image], err = imageThere(ctx, im, h.Image, v.Name); err != nil {
+				return out, err
 			}
-			kept[h.Image] = err == nil
 		}
 		out.Servers = append(out.Servers, inventory.FateOf(h, kept[h.Image]))
 	}
@@ -104,16 +102,21 @@ func (s *session) bootImage(ctx context.Context, im *gophercloud.ServiceClient, 
 		if vol.Bootable != "true" || id == "" {
 			continue
 		}
-		_, err = images.Get(ctx, im, id).Extract()
-		if gophercloud.ResponseCodeIs(err, 404) {
-			return "", nil
-		}
-		if err != nil {
-			return "", fmt.Errorf("ask for the image of server %s: %w", v.Name, err)
+		if there, err := imageThere(ctx, im, id, v.Name); err != nil || !there {
+			return "", err
 		}
 		return id, nil
 	}
 	return "", nil
+}
+
+// imageThere reports whether Glance still has the image that a server came from.
+func imageThere(ctx context.Context, im *gophercloud.ServiceClient, id, server string) (bool, error) {
+	_, err := images.Get(ctx, im, id).Extract()
+	if err != nil && !gophercloud.ResponseCodeIs(err, 404) {
+		return false, fmt.Errorf("ask for the image of server %s: %w", server, err)
+	}
+	return err == nil, nil
 }
 
 func (s *session) serversOn(ctx context.Context, node string) ([]servers.Server, error) {
