@@ -15,13 +15,9 @@ const generationsFrom = "1.28"
 
 // providers lists Placement's resource providers.
 func providers(ctx context.Context, pc *gophercloud.ServiceClient) ([]resourceproviders.ResourceProvider, error) {
-	pages, err := resourceproviders.List(pc, resourceproviders.ListOpts{}).AllPages(ctx)
+	list, err := listAll(ctx, resourceproviders.List(pc, resourceproviders.ListOpts{}), resourceproviders.ExtractResourceProviders)
 	if err != nil {
 		return nil, fmt.Errorf("ask Placement for its providers: %w", err)
-	}
-	list, err := resourceproviders.ExtractResourceProviders(pages)
-	if err != nil {
-		return nil, fmt.Errorf("read Placement's providers: %w", err)
 	}
 	return list, nil
 }

@@ -54,13 +54,9 @@ func ofProof(name string) bool { return strings.HasPrefix(name, proofPrefix) }
 // clearFloating releases the floating IPs whose description names a server of the
 // proof, which is how the proof makes them.
 func clearFloating(ctx context.Context, nc *gophercloud.ServiceClient) (n int, err error) {
-	pages, err := floatingips.List(nc, floatingips.ListOpts{}).AllPages(ctx)
+	list, err := listAll(ctx, floatingips.List(nc, floatingips.ListOpts{}), floatingips.ExtractFloatingIPs)
 	if err != nil {
 		return 0, fmt.Errorf("look for floating IPs: %w", err)
-	}
-	list, err := floatingips.ExtractFloatingIPs(pages)
-	if err != nil {
-		return 0, err
 	}
 	for _, f := range list {
 		if !ofProof(f.Description) {
@@ -76,18 +72,17 @@ func clearFloating(ctx context.Context, nc *gophercloud.ServiceClient) (n int, e
 
 func (c *Cloud) clearServers(ctx context.Context, cc *gophercloud.ServiceClient, progress func(string)) (n int, err error) {
 	find := func() ([]servers.Server, error) {
-		pages, err := servers.List(cc, servers.ListOpts{Name: "^" + proofPrefix}).AllPages(ctx)
+		list, err := listAll(ctx, servers.List(cc, servers.ListOpts{Name: "^" + proofPrefix}), servers.ExtractServers)
 		if err != nil {
 			return nil, fmt.Errorf("look for the proof's servers: %w", err)
 		}
-		list, err := servers.ExtractServers(pages)
 		var out []servers.Server
 		for _, v := range list {
 			if ofProof(v.Name) {
 				out = append(out, v)
 			}
 		}
-		return out, err
+		return out, nil
 	}
 	list, err := find()
 	if err != nil {
@@ -116,13 +111,9 @@ func (c *Cloud) clearServers(ctx context.Context, cc *gophercloud.ServiceClient,
 func (c *Cloud) clearVolumes(ctx context.Context, vc *gophercloud.ServiceClient, progress func(string)) (n int, err error) {
 	asked, looks := map[string]bool{}, map[string]int{}
 	err = c.poll(ctx, "removal of the proof's volumes", progress, func() (bool, string, error) {
-		pages, err := volumes.List(vc, volumes.ListOpts{}).AllPages(ctx)
+		list, err := listAll(ctx, volumes.List(vc, volumes.ListOpts{}), volumes.ExtractVolumes)
 		if err != nil {
 			return false, "", fmt.Errorf("look for the proof's volumes: %w", err)
-		}
-		list, err := volumes.ExtractVolumes(pages)
-		if err != nil {
-			return false, "", err
 		}
 		left := ""
 		for _, v := range list {

@@ -228,17 +228,16 @@ func (s *session) askedSince(ctx context.Context, d kind.APIDrain, k kind.DrainS
 	if err != nil {
 		return "", err
 	}
-	pages, err := instanceactions.List(cc, k.ID, nil).AllPages(ctx)
+	list, err := listAll(ctx, instanceactions.List(cc, k.ID, nil), instanceactions.ExtractInstanceActions)
 	if err != nil {
 		return "", fmt.Errorf("ask what was done to server %s: %w", k.Name, err)
 	}
-	list, err := instanceactions.ExtractInstanceActions(pages)
 	for _, a := range list { // the newest is the first
 		if a.Action == action && a.StartTime.After(d.Since) {
 			return a.RequestID, nil
 		}
 	}
-	return "", err
+	return "", nil
 }
 
 // startTries is how often a server is started that goes off again. Of a start that

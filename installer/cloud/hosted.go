@@ -45,13 +45,9 @@ func (s *session) hosted(ctx context.Context, node string) (inventory.Hosted, er
 	if err != nil {
 		return out, err
 	}
-	pages, err := hypervisors.List(cc, nil).AllPages(ctx)
+	list, err := listAll(ctx, hypervisors.List(cc, nil), hypervisors.ExtractHypervisors)
 	if err != nil {
 		return out, fmt.Errorf("ask for the hypervisors: %w", err)
-	}
-	list, err := hypervisors.ExtractHypervisors(pages)
-	if err != nil {
-		return out, fmt.Errorf("read the hypervisors: %w", err)
 	}
 	for _, h := range list {
 		if sameHost(h.HypervisorHostname, node) {
@@ -124,11 +120,11 @@ func (s *session) serversOn(ctx context.Context, node string) ([]servers.Server,
 	if err != nil {
 		return nil, err
 	}
-	pages, err := servers.List(cc, servers.ListOpts{AllTenants: true, Host: node}).AllPages(ctx)
+	list, err := listAll(ctx, servers.List(cc, servers.ListOpts{AllTenants: true, Host: node}), servers.ExtractServers)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the servers on %s: %w", node, err)
 	}
-	return servers.ExtractServers(pages)
+	return list, nil
 }
 
 // computeService is nova-compute's entry of a node, nil where it has none.
@@ -137,15 +133,14 @@ func (s *session) computeService(ctx context.Context, node string) (*computeserv
 	if err != nil {
 		return nil, err
 	}
-	pages, err := computeservices.List(cc, computeservices.ListOpts{Binary: "nova-compute"}).AllPages(ctx)
+	list, err := listAll(ctx, computeservices.List(cc, computeservices.ListOpts{Binary: "nova-compute"}), computeservices.ExtractServices)
 	if err != nil {
 		return nil, fmt.Errorf("ask for Nova's services: %w", err)
 	}
-	list, err := computeservices.ExtractServices(pages)
 	for i := range list {
 		if list[i].Binary == "nova-compute" && sameHost(list[i].Host, node) {
 			return &list[i], nil
 		}
 	}
-	return nil, err
+	return nil, nil
 }

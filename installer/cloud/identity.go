@@ -32,13 +32,12 @@ func (c *Cloud) doProject(ctx context.Context, s *session, p kind.APIProject) (R
 
 // findProject returns the ID of a project of the default domain, or "".
 func findProject(ctx context.Context, id *gophercloud.ServiceClient, name string) (string, error) {
-	pages, err := projects.List(id, projects.ListOpts{Name: name, DomainID: defaultDomain}).AllPages(ctx)
+	list, err := listAll(ctx, projects.List(id, projects.ListOpts{Name: name, DomainID: defaultDomain}), projects.ExtractProjects)
 	if err != nil {
 		return "", fmt.Errorf("look for project %s: %w", name, err)
 	}
-	list, err := projects.ExtractProjects(pages)
-	if err != nil || len(list) == 0 {
-		return "", err
+	if len(list) == 0 {
+		return "", nil
 	}
 	return list[0].ID, nil
 }
@@ -59,13 +58,12 @@ func (c *Cloud) doRole(ctx context.Context, s *session, r kind.APIRole) (Result,
 }
 
 func findRole(ctx context.Context, id *gophercloud.ServiceClient, name string) (string, error) {
-	pages, err := roles.List(id, roles.ListOpts{Name: name}).AllPages(ctx)
+	list, err := listAll(ctx, roles.List(id, roles.ListOpts{Name: name}), roles.ExtractRoles)
 	if err != nil {
 		return "", fmt.Errorf("look for role %s: %w", name, err)
 	}
-	list, err := roles.ExtractRoles(pages)
-	if err != nil || len(list) == 0 {
-		return "", err
+	if len(list) == 0 {
+		return "", nil
 	}
 	return list[0].ID, nil
 }
@@ -111,13 +109,9 @@ func (c *Cloud) doUser(ctx context.Context, s *session, u kind.APIUser) (Result,
 
 // ensureUser makes a user, or sets the password of one that has another.
 func (c *Cloud) ensureUser(ctx context.Context, id *gophercloud.ServiceClient, u kind.APIUser) (string, bool, error) {
-	pages, err := users.List(id, users.ListOpts{Name: u.Name, DomainID: defaultDomain}).AllPages(ctx)
+	list, err := listAll(ctx, users.List(id, users.ListOpts{Name: u.Name, DomainID: defaultDomain}), users.ExtractUsers)
 	if err != nil {
 		return "", false, fmt.Errorf("look for user %s: %w", u.Name, err)
-	}
-	list, err := users.ExtractUsers(pages)
-	if err != nil {
-		return "", false, err
 	}
 	if len(list) == 0 {
 		made, err := users.Create(ctx, id, users.CreateOpts{Name: u.Name, DomainID: defaultDomain, Password: u.Password}).Extract()
@@ -139,17 +133,16 @@ func (c *Cloud) ensureUser(ctx context.Context, id *gophercloud.ServiceClient, u
 }
 
 func hasRole(ctx context.Context, id *gophercloud.ServiceClient, role, user, project string) (bool, error) {
-	pages, err := roles.ListAssignmentsOnResource(id, roles.ListAssignmentsOnResourceOpts{UserID: user, ProjectID: project}).AllPages(ctx)
+	list, err := listAll(ctx, roles.ListAssignmentsOnResource(id, roles.ListAssignmentsOnResourceOpts{UserID: user, ProjectID: project}), roles.ExtractRoles)
 	if err != nil {
 		return false, fmt.Errorf("look for the roles of a user: %w", err)
 	}
-	list, err := roles.ExtractRoles(pages)
 	for _, r := range list {
 		if r.ID == role {
 			return true, nil
 		}
 	}
-	return false, err
+	return false, nil
 }
 
 func (c *Cloud) doService(ctx context.Context, s *session, a kind.APIService) (Result, error) {
@@ -161,13 +154,9 @@ func (c *Cloud) doService(ctx context.Context, s *session, a kind.APIService) (R
 	if err != nil {
 		return Result{}, err
 	}
-	pages, err := endpoints.List(id, endpoints.ListOpts{ServiceID: svc}).AllPages(ctx)
+	list, err := listAll(ctx, endpoints.List(id, endpoints.ListOpts{ServiceID: svc}), endpoints.ExtractEndpoints)
 	if err != nil {
 		return Result{Changed: changed}, fmt.Errorf("look for the endpoints of %s: %w", a.Name, err)
-	}
-	list, err := endpoints.ExtractEndpoints(pages)
-	if err != nil {
-		return Result{Changed: changed}, err
 	}
 	have := map[gophercloud.Availability]endpoints.Endpoint{}
 	for _, e := range list {
@@ -197,13 +186,9 @@ func (c *Cloud) doService(ctx context.Context, s *session, a kind.APIService) (R
 }
 
 func ensureService(ctx context.Context, id *gophercloud.ServiceClient, a kind.APIService) (string, bool, error) {
-	pages, err := services.List(id, services.ListOpts{ServiceType: a.Type}).AllPages(ctx)
+	list, err := listAll(ctx, services.List(id, services.ListOpts{ServiceType: a.Type}), services.ExtractServices)
 	if err != nil {
 		return "", false, fmt.Errorf("look for service %s: %w", a.Name, err)
-	}
-	list, err := services.ExtractServices(pages)
-	if err != nil {
-		return "", false, err
 	}
 	for _, v := range list {
 		if v.Type == a.Type {

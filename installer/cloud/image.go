@@ -84,13 +84,12 @@ func usable(i *images.Image, digest string) bool {
 }
 
 func findImage(ctx context.Context, im *gophercloud.ServiceClient, name string) (*images.Image, error) {
-	pages, err := images.List(im, images.ListOpts{Name: name}).AllPages(ctx)
+	list, err := listAll(ctx, images.List(im, images.ListOpts{Name: name}), images.ExtractImages)
 	if err != nil {
 		return nil, fmt.Errorf("look for image %s: %w", name, err)
 	}
-	list, err := images.ExtractImages(pages)
-	if err != nil || len(list) == 0 {
-		return nil, err
+	if len(list) == 0 {
+		return nil, nil
 	}
 	best := &list[0]
 	for i := range list {

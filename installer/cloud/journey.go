@@ -90,11 +90,7 @@ func first(list []string) string {
 
 // readActions finds the request that made the server and the events of that.
 func (e *evidence) readActions(ctx context.Context, cc *gophercloud.ServiceClient, id string) error {
-	pages, err := instanceactions.List(cc, id, nil).AllPages(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := instanceactions.ExtractInstanceActions(pages)
+	list, err := listAll(ctx, instanceactions.List(cc, id, nil), instanceactions.ExtractInstanceActions)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/subnets"
+	"github.com/gophercloud/gophercloud/v2/pagination"
 
 	"sandai/installer/guide/kind"
 )
@@ -58,13 +59,15 @@ func (c *Cloud) doNetwork(ctx context.Context, s *session, a kind.APINetwork) (R
 }
 
 func findNetwork(ctx context.Context, nc *gophercloud.ServiceClient, name string) (*network, error) {
-	pages, err := networks.List(nc, networks.ListOpts{Name: name}).AllPages(ctx)
+	list, err := listAll(ctx, networks.List(nc, networks.ListOpts{Name: name}), func(p pagination.Page) (out []network, err error) {
+		err = networks.ExtractNetworksInto(p, &out)
+		return out, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("look for network %s: %w", name, err)
 	}
-	var list []network
-	if err := networks.ExtractNetworksInto(pages, &list); err != nil || len(list) == 0 {
-		return nil, err
+	if len(list) == 0 {
+		return nil, nil
 	}
 	return &list[0], nil
 }
@@ -112,13 +115,12 @@ func (c *Cloud) doSubnet(ctx context.Context, s *session, a kind.APISubnet) (Res
 }
 
 func findSubnet(ctx context.Context, nc *gophercloud.ServiceClient, name, networkID string) (*subnets.Subnet, error) {
-	pages, err := subnets.List(nc, subnets.ListOpts{Name: name, NetworkID: networkID}).AllPages(ctx)
+	list, err := listAll(ctx, subnets.List(nc, subnets.ListOpts{Name: name, NetworkID: networkID}), subnets.ExtractSubnets)
 	if err != nil {
 		return nil, fmt.Errorf("look for subnet %s: %w", name, err)
 	}
-	list, err := subnets.ExtractSubnets(pages)
-	if err != nil || len(list) == 0 {
-		return nil, err
+	if len(list) == 0 {
+		return nil, nil
 	}
 	return &list[0], nil
 }
@@ -170,13 +172,9 @@ func (c *Cloud) doRouter(ctx context.Context, s *session, a kind.APIRouter) (Res
 }
 
 func ensureRouter(ctx context.Context, nc *gophercloud.ServiceClient, name, external string) (*routers.Router, bool, error) {
-	pages, err := routers.List(nc, routers.ListOpts{Name: name}).AllPages(ctx)
+	list, err := listAll(ctx, routers.List(nc, routers.ListOpts{Name: name}), routers.ExtractRouters)
 	if err != nil {
 		return nil, false, fmt.Errorf("look for router %s: %w", name, err)
-	}
-	list, err := routers.ExtractRouters(pages)
-	if err != nil {
-		return nil, false, err
 	}
 	gw := &routers.GatewayInfo{NetworkID: external}
 	if len(list) == 0 {
@@ -198,11 +196,11 @@ func ensureRouter(ctx context.Context, nc *gophercloud.ServiceClient, name, exte
 
 // portsOf lists the ports of a server or router.
 func portsOf(ctx context.Context, nc *gophercloud.ServiceClient, device string) ([]ports.Port, error) {
-	pages, err := ports.List(nc, ports.ListOpts{DeviceID: device}).AllPages(ctx)
+	list, err := listAll(ctx, ports.List(nc, ports.ListOpts{DeviceID: device}), ports.ExtractPorts)
 	if err != nil {
 		return nil, fmt.Errorf("look for the ports of %s: %w", device, err)
 	}
-	return ports.ExtractPorts(pages)
+	return list, nil
 }
 
 func (c *Cloud) doRule(ctx context.Context, s *session, a kind.APIRule) (Result, error) {
@@ -210,24 +208,17 @@ func (c *Cloud) doRule(ctx context.Context, s *session, a kind.APIRule) (Result,
 	if err != nil {
 		return Result{}, err
 	}
-	pages, err := groups.List(nc, groups.ListOpts{Name: a.Group, ProjectID: s.project}).AllPages(ctx)
+	list, err := listAll(ctx, groups.List(nc, groups.ListOpts{Name: a.Group, ProjectID: s.project}), groups.ExtractGroups)
 	if err != nil {
 		return Result{}, fmt.Errorf("look for security group %s: %w", a.Group, err)
-	}
-	list, err := groups.ExtractGroups(pages)
-	if err != nil {
-		return Result{}, err
 	}
 	if len(list) == 0 {
 		return Result{}, fmt.Errorf("project %s has no security group %s", c.cfg.Project, a.Group)
 	}
 	what := fmt.Sprintf("rule %s %d-%d of group %s", a.Protocol, a.PortMin, a.PortMax, a.Group)
-	if pages, err = rules.List(nc, rules.ListOpts{SecGroupID: list[0].ID, Direction: string(rules.DirIngress), Protocol: a.Protocol}).AllPages(ctx); err != nil {
-		return Result{}, fmt.Errorf("look for the rules of group %s: %w", a.Group, err)
-	}
-	have, err := rules.ExtractRules(pages)
+	have, err := listAll(ctx, rules.List(nc, rules.ListOpts{SecGroupID: list[0].ID, Direction: string(rules.DirIngress), Protocol: a.Protocol}), rules.ExtractRules)
 	if err != nil {
-		return Result{}, err
+		return Result{}, fmt.Errorf("look for the rules of group %s: %w", a.Group, err)
 	}
 	for _, r := range have {
 		if r.EtherType == string(rules.EtherType4) && r.PortRangeMin == a.PortMin && r.PortRangeMax == a.PortMax && r.RemoteGroupID == "" && (r.RemoteIPPrefix == "" || r.RemoteIPPrefix == "0.0.0.0/0") {

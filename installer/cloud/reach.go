@@ -49,13 +49,9 @@ func (c *Cloud) guests(ctx context.Context, s *session) ([]guest, *gophercloud.S
 			return nil, nil, fmt.Errorf("server %s has no port; delete it and run the proof's check servers again", v.Name)
 		}
 		g := guest{node: node, id: v.ID, name: v.Name, port: list[0]}
-		pages, err := floatingips.List(nc, floatingips.ListOpts{PortID: g.port.ID}).AllPages(ctx)
+		fips, err := listAll(ctx, floatingips.List(nc, floatingips.ListOpts{PortID: g.port.ID}), floatingips.ExtractFloatingIPs)
 		if err != nil {
 			return nil, nil, fmt.Errorf("look for the floating IP of %s: %w", v.Name, err)
-		}
-		fips, err := floatingips.ExtractFloatingIPs(pages)
-		if err != nil {
-			return nil, nil, err
 		}
 		if len(fips) > 0 {
 			g.fip = fips[0]

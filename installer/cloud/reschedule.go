@@ -46,13 +46,9 @@ func (t *takers) next() (string, error) {
 }
 
 func networkAgents(ctx context.Context, nc *gophercloud.ServiceClient) ([]agents.Agent, error) {
-	pages, err := agents.List(nc, agents.ListOpts{}).AllPages(ctx)
+	list, err := listAll(ctx, agents.List(nc, agents.ListOpts{}), agents.ExtractAgents)
 	if err != nil {
 		return nil, fmt.Errorf("ask for Neutron's agents: %w", err)
-	}
-	list, err := agents.ExtractAgents(pages)
-	if err != nil {
-		return nil, fmt.Errorf("read Neutron's agents: %w", err)
 	}
 	return list, nil
 }
@@ -123,23 +119,15 @@ func networksOf(ctx context.Context, nc *gophercloud.ServiceClient, agent string
 // moveRouters moves routers. A router is of one agent only, so it is nobody's for a
 // moment; one that is nobody's when this begins was left so by a try that was ended.
 func moveRouters(ctx context.Context, nc *gophercloud.ServiceClient, t *takers) (moved int, err error) {
-	pages, err := routers.List(nc, routers.ListOpts{}).AllPages(ctx)
+	all, err := listAll(ctx, routers.List(nc, routers.ListOpts{}), routers.ExtractRouters)
 	if err != nil {
 		return 0, fmt.Errorf("ask for the routers: %w", err)
 	}
-	all, err := routers.ExtractRouters(pages)
-	if err != nil {
-		return 0, fmt.Errorf("read the routers: %w", err)
-	}
 	own, free := map[string]string{}, []string{} // its agent there, by router; the routers to be placed
 	for _, r := range all {
-		pages, err := routers.ListL3Agents(nc, r.ID).AllPages(ctx)
+		hosts, err := listAll(ctx, routers.ListL3Agents(nc, r.ID), routers.ExtractL3Agents)
 		if err != nil {
 			return 0, fmt.Errorf("ask who serves router %s: %w", r.Name, err)
-		}
-		hosts, err := routers.ExtractL3Agents(pages)
-		if err != nil {
-			return 0, fmt.Errorf("read who serves router %s: %w", r.Name, err)
 		}
 		elsewhere := false // it is highly available, and fails over by itself
 		for _, h := range hosts {

@@ -106,26 +106,18 @@ func (s *session) computeParts(ctx context.Context) ([]Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := computeservices.List(cc, nil).AllPages(ctx)
+	list, err := listAll(ctx, computeservices.List(cc, nil), computeservices.ExtractServices)
 	if err != nil {
 		return nil, fmt.Errorf("ask for Nova's services: %w", err)
-	}
-	list, err := computeservices.ExtractServices(pages)
-	if err != nil {
-		return nil, fmt.Errorf("read Nova's services: %w", err)
 	}
 	var out []Part
 	for _, v := range list {
 		out = append(out, Part{Kind: "compute", Name: v.Binary, Host: v.Host, Up: v.State == "up" && v.Status == "enabled",
 			Alive: v.State == "up", Enabled: v.Status == "enabled", Zone: v.Zone, Reason: v.DisabledReason, Heard: v.UpdatedAt})
 	}
-	hp, err := hypervisors.List(cc, nil).AllPages(ctx)
+	hl, err := listAll(ctx, hypervisors.List(cc, nil), hypervisors.ExtractHypervisors)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the hypervisors: %w", err)
-	}
-	hl, err := hypervisors.ExtractHypervisors(hp)
-	if err != nil {
-		return nil, fmt.Errorf("read the hypervisors: %w", err)
 	}
 	for _, h := range hl {
 		out = append(out, Part{Kind: "hypervisor", Name: "hypervisor " + h.HypervisorType, Host: h.HypervisorHostname, Up: h.State == "up" && h.Status == "enabled"})
@@ -155,13 +147,9 @@ func (s *session) volumeParts(ctx context.Context) ([]Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := volumeservices.List(vc, volumeservices.ListOpts{}).AllPages(ctx)
+	list, err := listAll(ctx, volumeservices.List(vc, volumeservices.ListOpts{}), volumeservices.ExtractServices)
 	if err != nil {
 		return nil, fmt.Errorf("ask for Cinder's services: %w", err)
-	}
-	list, err := volumeservices.ExtractServices(pages)
-	if err != nil {
-		return nil, fmt.Errorf("read Cinder's services: %w", err)
 	}
 	var out []Part
 	for _, v := range list {

@@ -12,6 +12,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+	"github.com/gophercloud/gophercloud/v2/pagination"
 )
 
 // session is a log-in with its catalogue.
@@ -185,4 +186,13 @@ func (l *logged) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	l.log.DebugContext(r.Context(), "request", "method", r.Method, "url", r.URL.Redacted(), "status", status, "took", time.Since(begin).Round(time.Millisecond), "err", err)
 	return resp, err
+}
+
+// listAll is a whole list of the cloud's API, of every page.
+func listAll[T any](ctx context.Context, p pagination.Pager, extract func(pagination.Page) ([]T, error)) ([]T, error) {
+	page, err := p.AllPages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return extract(page)
 }

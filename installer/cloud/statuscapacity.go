@@ -79,13 +79,9 @@ func (t *statusTaker) floating(ctx context.Context) error {
 		return err
 	}
 	yes := true
-	pages, err := networks.List(nc, external.ListOptsExt{ListOptsBuilder: networks.ListOpts{}, External: &yes}).AllPages(ctx)
+	list, err := listAll(ctx, networks.List(nc, external.ListOptsExt{ListOptsBuilder: networks.ListOpts{}, External: &yes}), networks.ExtractNetworks)
 	if err != nil {
 		return fmt.Errorf("ask for the external networks: %w", err)
-	}
-	list, err := networks.ExtractNetworks(pages)
-	if err != nil {
-		return fmt.Errorf("read the external networks: %w", err)
 	}
 	var sum inventory.Amount
 	for _, n := range list {
@@ -109,13 +105,9 @@ func (t *statusTaker) instances(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pages, err := servers.List(cc, servers.ListOpts{AllTenants: true}).AllPages(ctx)
+	list, err := listAll(ctx, servers.List(cc, servers.ListOpts{AllTenants: true}), servers.ExtractServers)
 	if err != nil {
 		return fmt.Errorf("ask for the servers: %w", err)
-	}
-	list, err := servers.ExtractServers(pages)
-	if err != nil {
-		return fmt.Errorf("read the servers: %w", err)
 	}
 	n, by := len(list), map[string]int{}
 	for _, v := range list {
@@ -130,22 +122,15 @@ func (t *statusTaker) volumes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pages, err := volumes.List(vc, volumes.ListOpts{AllTenants: true}).AllPages(ctx)
+	list, err := listAll(ctx, volumes.List(vc, volumes.ListOpts{AllTenants: true}), volumes.ExtractVolumes)
 	if err != nil {
 		return fmt.Errorf("ask for the volumes: %w", err)
 	}
-	list, err := volumes.ExtractVolumes(pages)
-	if err != nil {
-		return fmt.Errorf("read the volumes: %w", err)
-	}
 	n := len(list)
 	t.set(func(o *inventory.CloudStatus) { o.Capacity.Volumes = &n })
-	if pages, err = schedulerstats.List(vc, schedulerstats.ListOpts{Detail: true}).AllPages(ctx); err != nil {
-		return fmt.Errorf("ask for the volumes' back ends: %w", err)
-	}
-	pools, err := schedulerstats.ExtractStoragePools(pages)
+	pools, err := listAll(ctx, schedulerstats.List(vc, schedulerstats.ListOpts{Detail: true}), schedulerstats.ExtractStoragePools)
 	if err != nil {
-		return fmt.Errorf("read the volumes' back ends: %w", err)
+		return fmt.Errorf("ask for the volumes' back ends: %w", err)
 	}
 	var sum inventory.Amount
 	for _, p := range pools {

@@ -65,13 +65,12 @@ func (c *Cloud) proveVolume(ctx context.Context, s *session, progress func(strin
 }
 
 func findVolume(ctx context.Context, vc *gophercloud.ServiceClient, name string) (*volumes.Volume, error) {
-	pages, err := volumes.List(vc, volumes.ListOpts{Name: name}).AllPages(ctx)
+	list, err := listAll(ctx, volumes.List(vc, volumes.ListOpts{Name: name}), volumes.ExtractVolumes)
 	if err != nil {
 		return nil, fmt.Errorf("look for volume %s: %w", name, err)
 	}
-	list, err := volumes.ExtractVolumes(pages)
-	if err != nil || len(list) == 0 {
-		return nil, err
+	if len(list) == 0 {
+		return nil, nil
 	}
 	return &list[0], nil
 }
@@ -165,13 +164,9 @@ func (c *Cloud) attach(ctx context.Context, cc, vc *gophercloud.ServiceClient, v
 
 // freeVolume drops the reservations of a volume.
 func freeVolume(ctx context.Context, vc *gophercloud.ServiceClient, volume string) error {
-	pages, err := attachments.List(vc, attachments.ListOpts{VolumeID: volume}).AllPages(ctx)
+	list, err := listAll(ctx, attachments.List(vc, attachments.ListOpts{VolumeID: volume}), attachments.ExtractAttachments)
 	if err != nil {
 		return fmt.Errorf("look for Cinder's attachments: %w", err)
-	}
-	list, err := attachments.ExtractAttachments(pages)
-	if err != nil {
-		return err
 	}
 	for _, a := range list {
 		if err := attachments.Delete(ctx, vc, a.ID).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 404) {
