@@ -44,6 +44,8 @@ func (s *session) evacuate(ctx context.Context, d kind.APIDrain, progress func(s
 		if err := s.evacuated(ctx, d, k, progress); err != nil {
 			return Result{Changed: true}, err
 		}
+	}
+	for _, k := range d.Servers { // when the nodes that took them have nothing else to do
 		if _, err := s.start(ctx, k, progress); err != nil {
 			return Result{Changed: true}, err
 		}
