@@ -74,7 +74,7 @@ rack-from-page: served ## the same as make rack on a new rack, by the page's but
 	go test ./e2e -run TestRackFromPage -of $(CURDIR)/$(RACK) -v -count 1 -timeout 150m
 	@$(APPLIANCE) rack report
 
-reprovision: deps build ## on make rack's rack: add, rescue, reinstall and release nodes with servers on them, then new settings and passwords; a test
+reprovision: deps build ## on make rack's rack: add, rescue, reinstall and release nodes with servers on them, new settings and passwords; a test
 	go test ./e2e -run TestReprovision -of $(CURDIR)/$(RACK) -v -count 1 -timeout 300m
 
 screenshots: deps build ## take pictures of every page into .rack/screenshots: of make rack's appliance, else of stand-ins

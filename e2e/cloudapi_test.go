@@ -28,7 +28,7 @@ const serverLimit = 15 * time.Minute
 // tenant uses a rack's cloud as its users do, from the network that it is on.
 type tenant struct {
 	*rig
-	compute, network, image *gophercloud.ServiceClient
+	compute, network, image, volume, identity *gophercloud.ServiceClient
 }
 
 func (r *rig) tenant() *tenant {
@@ -51,7 +51,8 @@ func (r *rig) tenant() *tenant {
 	for _, s := range []struct {
 		c   **gophercloud.ServiceClient
 		new func(*gophercloud.ProviderClient, gophercloud.EndpointOpts) (*gophercloud.ServiceClient, error)
-	}{{&t.compute, openstack.NewComputeV2}, {&t.network, openstack.NewNetworkV2}, {&t.image, openstack.NewImageV2}} {
+	}{{&t.compute, openstack.NewComputeV2}, {&t.network, openstack.NewNetworkV2}, {&t.image, openstack.NewImageV2},
+		{&t.volume, openstack.NewBlockStorageV3}, {&t.identity, openstack.NewIdentityV3}} {
 		if *s.c, err = s.new(pc, region); err != nil {
 			r.Fatal(err)
 		}

@@ -14,8 +14,9 @@ import (
 // TestReprovision takes the nodes of a real cloud through their lives: a second compute
 // node is put into a rack that has one; the first is rescued, reinstalled and released
 // while servers run there; its machine becomes a second network node, to which the work
-// of the first goes when that is reinstalled; rack.yaml's settings are changed; and the
-// cloud gets new passwords. One server, on the node that is left alone, answers ping all the while.
+// of the first goes when that is reinstalled; rack.yaml's settings are changed; the
+// controller is reinstalled; and the cloud gets new passwords. One server, on the node
+// that is left alone, answers ping all the while.
 func TestReprovision(t *testing.T) {
 	if *stateDir == "" || *pictures != "" {
 		t.Skip("it wants an installed rack: make rack, then make reprovision")
@@ -28,7 +29,7 @@ func TestReprovision(t *testing.T) {
 	}
 	computes := l.active(inventory.Compute)
 	l.other = computes[len(computes)-1]
-	parts := []lifePart{{"role", l.roleAgain}, {"network", l.networkMoves}, {"settings", l.settings}, {"rotate", l.rotated}}
+	parts := []lifePart{{"role", l.roleAgain}, {"network", l.networkMoves}, {"settings", l.settings}, {"controller", l.controllerAgain}, {"rotate", l.rotated}}
 	if len(computes) > 1 { // else an earlier run came so far
 		l.node = computes[0]
 		parts = append([]lifePart{{"reinstall", l.reinstalled}, {"release", l.released}}, parts...)
