@@ -70,6 +70,10 @@ var vocabulary = map[string]func(*values) (string, error){
 	"timeout.ovsdb":         bySlow("10", "300"),
 	"timeout.of":            bySlow("300", "300"),
 	"timeout.of_probe":      bySlow("10", "120"),
+
+	// Seconds between two looks of a service at what it has, beside those that a
+	// change makes. On an emulated node one look takes as long as the usual minute.
+	"interval.looks": bySlow("60", "600"),
 }
 
 func pick(yes bool, a, b string) string {
