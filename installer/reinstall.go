@@ -238,7 +238,8 @@ func stepsOn(rack inventory.Rack, n inventory.Node) stepMaker {
 func decided(servers []inventory.HostedServer) []kind.DrainServer {
 	out := []kind.DrainServer{}
 	for _, v := range servers {
-		k := kind.DrainServer{ID: v.ID, Name: v.Name, Start: v.Status == "ACTIVE" && v.Fate != inventory.ServerLost}
+		gone := v.Fate == inventory.ServerLost || v.Fate == inventory.ServerRemoved
+		k := kind.DrainServer{ID: v.ID, Name: v.Name, Start: v.Status == "ACTIVE" && !gone}
 		switch v.Fate {
 		case inventory.ServerRebuilt:
 			k.Image = v.Image

@@ -80,6 +80,7 @@ func server(name, status, image string) inventory.HostedServer {
 func TestReinstallCompute(t *testing.T) {
 	c := &hosting{hosted: inventory.Hosted{Hypervisor: "11111111-2222-3333-4444-555555555555", Servers: []inventory.HostedServer{
 		server("web", "ACTIVE", "debian"), server("db", "ACTIVE", ""), server("off", "SHUTOFF", "debian"), server("old", "ACTIVE", "gone"), server("nap", "SUSPENDED", "debian")}}}
+	c.hosted.Servers = slices.Insert(c.hosted.Servers, 4, inventory.FateOf(inventory.HostedServer{ID: "id-own", Name: "own", Status: "ACTIVE", Image: "tiny", Proof: true}, true))
 	tr := newTrial(t, 0)
 	tr.guide, tr.cloud = computeGuide{}, c
 	tr.done = func(_ context.Context, _ inventory.Rack, run inventory.Run) error {
@@ -94,7 +95,7 @@ func TestReinstallCompute(t *testing.T) {
 	c.did = nil
 
 	v := tr.shown("compute-1")
-	if len(v.Nodes) != 1 || v.Nodes[0].Name != "compute-1" || len(v.Servers) != 5 || v.Erased != 1 {
+	if len(v.Nodes) != 1 || v.Nodes[0].Name != "compute-1" || len(v.Servers) != 6 || v.Erased != 1 {
 		t.Fatalf("the preview is of %d nodes, %d servers, %d disks", len(v.Nodes), len(v.Servers), v.Erased)
 	}
 	ask := func(confirm, hash string) error {
@@ -105,7 +106,7 @@ func TestReinstallCompute(t *testing.T) {
 	tr.refused(ask("compute-1", "another"), inventory.Conflict, "has changed since it was shown")
 	tr.refused(ask("compute-1", v.Hash), inventory.Conflict, "nap (id-nap): it is SUSPENDED")
 	c.mu.Lock()
-	c.hosted.Servers = c.hosted.Servers[:4]
+	c.hosted.Servers = c.hosted.Servers[:5]
 	c.mu.Unlock()
 	tr.refused(ask("compute-1", v.Hash), inventory.Conflict, "has changed since it was shown")
 	v = tr.shown("compute-1")
@@ -133,7 +134,7 @@ func TestReinstallCompute(t *testing.T) {
 	if s := steps["compute-1/compute/compute.id"]; !strings.Contains(string(s.Spec), c.hosted.Hypervisor) {
 		t.Errorf("the node is given %s", s.Spec)
 	}
-	if want := []string{"drain compute-1", "return web debian start", "return db start", "return off debian", "return old"}; !slices.Equal(c.did, want) {
+	if want := []string{"drain compute-1", "return web debian start", "return db start", "return off debian", "return old", "return own"}; !slices.Equal(c.did, want) {
 		t.Errorf("the cloud was told %q, want %q", c.did, want)
 	}
 	tr.allActive(3)

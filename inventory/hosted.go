@@ -49,7 +49,7 @@ func Leaves(s HostedServer, elsewhere bool) HostedServer {
 	}
 	switch {
 	case s.Proof:
-		s.Fate, s.Reason = ServerRemoved, "it is of the cloud's proof, which makes another where it finds a compute node"
+		s = ofProof(s)
 	case s.Fate == ServerBlocks:
 	case s.Fate == ServerLost:
 		s.Fate, s.Reason = ServerBlocks, "its disk is on the node, and the image that it was made from is gone: have its owner delete it"
@@ -68,6 +68,8 @@ func Leaves(s HostedServer, elsewhere bool) HostedServer {
 func FateOf(s HostedServer, imageThere bool) HostedServer {
 	volume := s.Image == ""
 	switch {
+	case s.Proof:
+		s = ofProof(s)
 	case s.Status != "ACTIVE" && s.Status != "SHUTOFF" && s.Status != "ERROR":
 		s.Fate, s.Reason = ServerBlocks, fmt.Sprintf("it is %s, which would be lost: make it ACTIVE or SHUTOFF, or delete it", s.Status)
 	case s.Drive && s.DriveImage == "":
@@ -85,5 +87,10 @@ func FateOf(s HostedServer, imageThere bool) HostedServer {
 	default:
 		s.Fate, s.Reason = ServerLost, "its disk is on the node and is lost, and the image that it was made from is gone"
 	}
+	return s
+}
+
+func ofProof(s HostedServer) HostedServer {
+	s.Fate, s.Reason = ServerRemoved, "it is of the cloud's proof, which makes another where it finds a compute node"
 	return s
 }

@@ -179,6 +179,7 @@ func TestFates(t *testing.T) {
 		{Status: "ACTIVE"}: inventory.ServerRestarted, {Status: "SHUTOFF"}: inventory.ServerKept, {Status: "ERROR"}: inventory.ServerKept,
 		{Status: "ACTIVE", Drive: true, DriveImage: "x"}: inventory.ServerRestarted, {Status: "SHUTOFF", Drive: true, DriveImage: "x"}: inventory.ServerKept, {Status: "SHUTOFF", Drive: true}: inventory.ServerBlocks,
 		{Status: "ACTIVE", Image: "x"}: inventory.ServerRebuilt, {Status: "PAUSED", Image: "x"}: inventory.ServerBlocks, {Status: "SUSPENDED"}: inventory.ServerBlocks,
+		{Status: "ACTIVE", Image: "x", Proof: true}: inventory.ServerRemoved, {Status: "BUILD", Image: "x", Proof: true}: inventory.ServerRemoved,
 	} {
 		if got := inventory.FateOf(s, true); got.Fate != want || got.Reason == "" {
 			t.Errorf("%s, image %q: %s, %q; want %s", s.Status, s.Image, got.Fate, got.Reason, want)
