@@ -96,6 +96,9 @@ func (e *Engine) Apply(ctx context.Context, name string, req inventory.ApplyRequ
 	if last.State != inventory.RunDone && last.Kind == inventory.RunApply && last.PlanHash == p.Hash {
 		return e.resume(ctx, last)
 	}
+	if err := midway(rack, last); err != nil {
+		return inventory.Run{}, err
+	}
 	if err := e.applicable(ctx, rack, p); err != nil {
 		return inventory.Run{}, err
 	}
@@ -160,9 +163,24 @@ func (e *Engine) installed(ctx context.Context, name string) (rack inventory.Rac
 	return rack, p, last, err
 }
 
+// midway returns an error where the newest run that changed a rack was to reinstall or
+// to release a node, and did not come to its end. What an apply would do to that node,
+// with servers on it perhaps, nobody confirmed.
+func midway(rack inventory.Rack, last inventory.Run) error {
+	if last.State == inventory.RunDone || last.Kind != inventory.RunReinstall && last.Kind != inventory.RunRelease {
+		return nil
+	}
+	node := strings.Join(last.Nodes, ", ")
+	return inventory.Errorf(inventory.Conflict, "run %d, the %s of %s, is %s: go on with that first (appliance rack install %s), or give it up by installing %s anew (appliance node reinstall %s)",
+		last.ID, last.Kind, node, last.State, rack.Name, node, node)
+}
+
 // asPlanned returns an error where the newest run that changed a rack did not bring it
 // to its plan as it is now.
 func asPlanned(rack inventory.Rack, p inventory.Plan, last inventory.Run) error {
+	if err := midway(rack, last); err != nil {
+		return err
+	}
 	if last.State == inventory.RunDone && last.PlanHash == p.Hash {
 		return nil
 	}

@@ -206,7 +206,7 @@ func (w *world) start(ctx context.Context) (stop func()) {
 	e := installer.New(installer.Config{
 		Store: w.kept, Guide: w.guide, Images: noImages{}, Signer: w.ca, Keep: keep.Files{Dir: w.keepDir}, Log: slog.New(slog.DiscardHandler),
 		BMCs:      func(c bmc.Config) (bmc.Controller, error) { return &machine{w: w, port: c.Port, life: ctx}, nil },
-		Cloud:     func(inventory.Rack, string) installer.Cloud { return w.cloud },
+		Cloud:     w.cloudOf,
 		ImagesURL: func(inventory.Rack) string { return "http://10.77.0.1:8069" },
 		Done:      w.done,
 	})
@@ -216,6 +216,13 @@ func (w *world) start(ctx context.Context) (stop func()) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = e.Run(ctx) }()
 	return func() { cancel(); <-done }
+}
+
+func (w *world) cloudOf(r inventory.Rack, _ string) installer.Cloud {
+	if c, ok := w.cloud.(*hosting); ok {
+		c.of(r)
+	}
+	return w.cloud
 }
 
 // machine is a BMC whose machine, once on, asks for its boot and installs itself.

@@ -163,6 +163,9 @@ func (e *Engine) api(ctx context.Context, run inventory.Run, s inventory.Step) (
 	if err != nil {
 		return outcome{}, err
 	}
+	if a.Proof != nil {
+		rack = proving(rack, run)
+	}
 	cloud := e.Cloud(rack, password)
 	if a.Proof != nil && a.Proof.Check == checkJourney {
 		return e.collect(ctx, rack, run, cloud)

@@ -76,3 +76,12 @@ func proofSteps(r inventory.Rack, all []inventory.Step) ([]inventory.Step, error
 	}
 	return out, nil
 }
+
+// proving is the rack that a run's proof is of: a node that the run releases has left
+// the cloud before, though it is forgotten only when the others have proved themselves.
+func proving(rack inventory.Rack, run inventory.Run) inventory.Rack {
+	if run.Kind == inventory.RunRelease {
+		rack.Nodes = slices.DeleteFunc(slices.Clone(rack.Nodes), func(n inventory.Node) bool { return slices.Contains(run.Nodes, n.Name) })
+	}
+	return rack
+}

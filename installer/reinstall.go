@@ -85,7 +85,8 @@ func (e *Engine) reinstall(ctx context.Context, name, node string) (r change, er
 	}
 	// What a controller left with the appliance belongs to its run: another one
 	// would save what is left of a cloud that was not brought back yet.
-	if last.State != inventory.RunDone && (n.State != inventory.Failed || n.Role == inventory.Controller) {
+	stranded := n.State == inventory.Failed || n.State == inventory.Releasing
+	if last.State != inventory.RunDone && (!stranded || n.Role == inventory.Controller) {
 		return r, inventory.Errorf(inventory.Conflict, "run %d (%s) of rack %s is %s: go on with that first (appliance rack install %s)", last.ID, last.Kind, rack.Name, last.State, rack.Name)
 	}
 	r.rack = rack

@@ -19,6 +19,8 @@ type hosting struct {
 	hosted inventory.Hosted
 	err    error
 	did    []string
+	nodes  []string      // the compute nodes that it is said to have
+	proved []string      // those at its last proof
 	asked  chan struct{} // where it is not nil: closed when the cloud is asked, which then never answers
 }
 
@@ -31,6 +33,16 @@ func (c *hosting) Hosted(ctx context.Context, _ string) (inventory.Hosted, error
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.hosted, c.err
+}
+
+// of remembers what the cloud is said to have.
+func (c *hosting) of(r inventory.Rack) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes = nil
+	for _, n := range r.ByRole(inventory.Compute) {
+		c.nodes = append(c.nodes, n.Name)
+	}
 }
 
 func (c *hosting) Do(ctx context.Context, a kind.API, progress func(string)) (bool, string, string, error) {
@@ -46,6 +58,8 @@ func (c *hosting) Do(ctx context.Context, a kind.API, progress func(string)) (bo
 		c.did = append(c.did, "reschedule "+a.Reschedule.Node)
 	case a.Leave != nil:
 		c.did = append(c.did, "leave "+a.Leave.Node)
+	case a.Proof != nil:
+		c.proved = c.nodes
 	case a.Return != nil:
 		for _, s := range a.Return.Servers {
 			c.did = append(c.did, strings.Join(strings.Fields("return "+s.Name+" "+s.Image+map[bool]string{true: " start"}[s.Start]), " "))
@@ -61,6 +75,7 @@ type computeGuide struct{ shortGuide }
 
 func (computeGuide) Compile(r inventory.Rack) ([]inventory.Step, error) {
 	steps, err := shortGuide{}.Compile(r)
+	steps[len(steps)-1].Spec = []byte(`{"proof": {"check": "ping"}}`)
 	up := inventory.Step{Key: "rack/compute/compute.up", Chapter: "compute", Kind: "api", Owner: inventory.OwnerAppliance, Timeout: 60, Spec: []byte(`{"services": {"of": "compute"}}`)}
 	for _, n := range r.ByRole(inventory.Compute) {
 		k := n.Name + "/compute/compute.service"

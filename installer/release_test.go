@@ -76,6 +76,11 @@ func TestRelease(t *testing.T) {
 	if n := tr.node("compute-1"); n.State != inventory.Failed || n.Role != inventory.Compute {
 		t.Errorf("after the failure it is %s, %s", n.State, n.Role)
 	}
+	_, err = tr.engine().Apply(tr.ctx, "demo", inventory.ApplyRequest{})
+	tr.refused(err, inventory.Conflict, "the release of compute-1, is failed: go on with that first (appliance rack install demo)")
+	if v := tr.shown("compute-1"); v.Erased != 1 {
+		t.Errorf("to give it up by a reinstall would erase %d disks", v.Erased)
+	}
 	if again := tr.ok(tr.engine().Install(tr.ctx, "demo", inventory.InstallRequest{})); again.ID != tr.run.ID {
 		t.Errorf("to go on is run %d, want %d", again.ID, tr.run.ID)
 	}
@@ -148,6 +153,9 @@ func TestReleaseMovesServers(t *testing.T) {
 	}
 	tr.ends(inventory.RunDone)
 	tr.oneByOne("compute-2/drain/drain", "compute-2/fence/fence", "compute-2/evacuate/evacuate", "compute-2/power/power", "compute-2/wipe/wipe", "compute-2/off/off", "compute-2/leave/leave", "rack/proof/ping", "compute-2/forget/forget")
+	if want := []string{"compute-1"}; !slices.Equal(c.proved, want) {
+		t.Errorf("the proof was of %v, want %v", c.proved, want)
+	}
 	if want := []string{"drain compute-2", "evacuate web start", "evacuate db start", "evacuate off", "leave compute-2"}; !slices.Equal(c.did, want) {
 		t.Errorf("the cloud was told %v, want %v", c.did, want)
 	}
