@@ -46,7 +46,7 @@ func TestReprovision(t *testing.T) {
 	l.launched("web")
 	l.answers("web")
 	for _, part := range parts {
-		l.part(t, part.name, func(t *testing.T) {
+		ok := l.part(t, part.name, func(t *testing.T) {
 			web := l.server("web")
 			p := r.ping(t, web.Floating)
 			part.f(t)
@@ -55,6 +55,9 @@ func TestReprovision(t *testing.T) {
 				t.Errorf("web was not left alone: it is %s on %s, launched %s", now.ID, now.Host, now.LaunchedAt)
 			}
 		})
+		if !ok { // the next one builds on it
+			return
+		}
 	}
 }
 
@@ -70,8 +73,8 @@ type lifePart struct {
 }
 
 // part is one part of the story, as a subtest.
-func (l *nodeLife) part(t *testing.T, name string, f func(*testing.T)) {
-	t.Run(name, func(t *testing.T) {
+func (l *nodeLife) part(t *testing.T, name string, f func(*testing.T)) bool {
+	return t.Run(name, func(t *testing.T) {
 		whole := l.T
 		defer func() { l.rig.T = whole }()
 		l.rig.T = t
