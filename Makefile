@@ -84,7 +84,7 @@ screenshots: deps build ## take pictures of every page into .rack/screenshots: o
 
 faults: deps build ## go through the fault suite on racks of stand-ins; the table is in .rack/faults.json
 	@mkdir -p $(RACK)
-	go test ./e2e -run TestFaults -faults $(CURDIR)/$(RACK)/faults.json -count 1 -timeout 60m
+	go test ./e2e -run TestFaults -faults $(CURDIR)/$(RACK)/faults.json -v -count 1 -timeout 60m
 
 SEED := 1
 
