@@ -35,7 +35,7 @@ func (tr *trial) oneByOne(keys ...string) {
 // TestRelease: a compute node leaves the cloud, is wiped and switched off, and is a
 // newcomer afterwards; the rack is then as its plan says, and a new role can be given.
 func TestRelease(t *testing.T) {
-	c := &hosting{hosted: inventory.Hosted{Hypervisor: "u", Servers: []inventory.HostedServer{{ID: "1", Name: "sandai-proof-compute-1", Status: "ACTIVE", Proof: true}, {ID: "2", Name: "web", Status: "ACTIVE"}}}}
+	c := &hosting{hosted: inventory.Hosted{Hypervisor: "u", Servers: []inventory.HostedServer{inventory.FateOf(inventory.HostedServer{ID: "1", Name: "sandai-proof-compute-1", Status: "ACTIVE", Proof: true}, true), {ID: "2", Name: "web", Status: "ACTIVE"}}}}
 	tr := newTrial(t, 0)
 	tr.guide, tr.cloud = computeGuide{}, c
 	tr.restart()

@@ -48,9 +48,7 @@ func Leaves(s HostedServer, elsewhere bool) HostedServer {
 		s = FateOf(s, false)
 	}
 	switch {
-	case s.Proof:
-		s = ofProof(s)
-	case s.Fate == ServerBlocks:
+	case s.Fate == ServerRemoved, s.Fate == ServerBlocks:
 	case s.Fate == ServerLost:
 		s.Fate, s.Reason = ServerBlocks, "its disk is on the node, and the image that it was made from is gone: have its owner delete it"
 	case !elsewhere:
@@ -69,7 +67,7 @@ func FateOf(s HostedServer, imageThere bool) HostedServer {
 	volume := s.Image == ""
 	switch {
 	case s.Proof:
-		s = ofProof(s)
+		s.Fate, s.Reason = ServerRemoved, "it is of the cloud's proof, which makes another where it finds a compute node"
 	case s.Status != "ACTIVE" && s.Status != "SHUTOFF" && s.Status != "ERROR":
 		s.Fate, s.Reason = ServerBlocks, fmt.Sprintf("it is %s, which would be lost: make it ACTIVE or SHUTOFF, or delete it", s.Status)
 	case s.Drive && s.DriveImage == "":
@@ -87,10 +85,5 @@ func FateOf(s HostedServer, imageThere bool) HostedServer {
 	default:
 		s.Fate, s.Reason = ServerLost, "its disk is on the node and is lost, and the image that it was made from is gone"
 	}
-	return s
-}
-
-func ofProof(s HostedServer) HostedServer {
-	s.Fate, s.Reason = ServerRemoved, "it is of the cloud's proof, which makes another where it finds a compute node"
 	return s
 }
