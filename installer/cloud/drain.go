@@ -122,7 +122,7 @@ func (s *session) bringBack(ctx context.Context, d kind.APIDrain, progress func(
 			return Result{}, err
 		}
 	}
-	rebuilt, started := 0, 0
+	rebuilt := 0
 	for _, k := range d.Servers { // all are asked for before one is waited for
 		made, err := s.rebuild(ctx, d, k)
 		if err != nil {
@@ -135,12 +135,9 @@ func (s *session) bringBack(ctx context.Context, d kind.APIDrain, progress func(
 			return Result{Changed: true}, err
 		}
 	}
-	for _, k := range d.Servers { // when the node has nothing else to do
-		up, err := s.start(ctx, k, progress)
-		if err != nil {
-			return Result{Changed: true}, err
-		}
-		started += count(up)
+	started, err := s.startAll(ctx, d, progress)
+	if err != nil {
+		return Result{Changed: true}, err
 	}
 	return Result{Changed: changed || rebuilt+started > 0,
 		Summary: fmt.Sprintf("%s takes servers again; %d made anew, %d started, of %d", d.Node, rebuilt, started, len(d.Servers))}, nil
@@ -243,6 +240,19 @@ func (s *session) askedSince(ctx context.Context, d kind.APIDrain, k kind.DrainS
 // startTries is how often a server is started that goes off again. Of a start that
 // failed, Nova's status says nothing but that the server is off.
 const startTries = 3
+
+// startAll starts the servers that ran before, when their nodes have nothing else to do,
+// and counts them.
+func (s *session) startAll(ctx context.Context, d kind.APIDrain, progress func(string)) (started int, err error) {
+	for _, k := range d.Servers {
+		up, err := s.start(ctx, k, progress)
+		if err != nil {
+			return started, err
+		}
+		started += count(up)
+	}
+	return started, nil
+}
 
 // start starts a server that ran before.
 func (s *session) start(ctx context.Context, k kind.DrainServer, progress func(string)) (bool, error) {

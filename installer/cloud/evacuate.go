@@ -45,10 +45,8 @@ func (s *session) evacuate(ctx context.Context, d kind.APIDrain, progress func(s
 			return Result{Changed: true}, err
 		}
 	}
-	for _, k := range d.Servers { // when the nodes that took them have nothing else to do
-		if _, err := s.start(ctx, k, progress); err != nil {
-			return Result{Changed: true}, err
-		}
+	if _, err := s.startAll(ctx, d, progress); err != nil {
+		return Result{Changed: true}, err
 	}
 	return Result{Changed: true, Summary: fmt.Sprintf("of %d on %s, %d were asked to go to other nodes; all that are left are there", len(d.Servers), d.Node, moved)}, nil
 }
