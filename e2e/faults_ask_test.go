@@ -24,8 +24,7 @@ func askFaults() []fault {
 				var wg sync.WaitGroup
 				for range 4 {
 					wg.Go(func() {
-						cmd := exec.CommandContext(f.Context(), filepath.Join(f.bin, "appliance"), "--state", f.dir, "rack", "install")
-						if out, err := cmd.CombinedOutput(); err != nil {
+						if out, err := f.command("rack", "install").CombinedOutput(); err != nil {
 							f.Errorf("an install asked for beside others: %v: %s", err, out)
 						}
 					})
@@ -42,8 +41,7 @@ func askFaults() []fault {
 			before: func(f *faulty) { f.knobs("compute-1", standin.Knob{Step: "compute-1/write/write", Hang: true}) },
 			during: func(f *faulty) {
 				f.holdAt("compute-1", "compute-1/write/write")
-				cmd := exec.CommandContext(f.Context(), filepath.Join(f.bin, "appliance"), "--state", f.dir, "rack", "inspect", "--node", "compute-1")
-				out, err := cmd.CombinedOutput()
+				out, err := f.command("rack", "inspect", "--node", "compute-1").CombinedOutput()
 				if err == nil || !strings.Contains(string(out), "would interrupt it") {
 					f.Errorf("the inspection of a node that is being installed: %v: %s", err, out)
 				}

@@ -112,14 +112,18 @@ func newRig(t *testing.T, cache string, machines []lab.Machine) *rig {
 // cli runs the appliance's command line as a user does.
 func (r *rig) cli(args ...string) string {
 	r.Helper()
-	args = append([]string{"--state", r.dir}, args...)
-	cmd := exec.CommandContext(r.Context(), filepath.Join(r.bin, "appliance"), args...)
+	cmd := r.command(args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
 		r.Fatalf("appliance %s: %v\n%s\n%s", strings.Join(args, " "), err, last(out.String(), 3000), last(errs.String(), 3000))
 	}
 	return out.String()
+}
+
+// command is the appliance's command line, to be run.
+func (r *rig) command(args ...string) *exec.Cmd {
+	return exec.CommandContext(r.Context(), filepath.Join(r.bin, "appliance"), append([]string{"--state", r.dir}, args...)...)
 }
 
 func (r *rig) serve() {

@@ -55,7 +55,7 @@ func (l *nodeLife) settings(t *testing.T) {
 // differs is what a look at the rack finds not to be as its plan says.
 func (l *nodeLife) differs(t *testing.T) steps {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), filepath.Join(l.bin, "appliance"), "--state", l.dir, "rack", "check").CombinedOutput()
+	out, err := l.command("rack", "check").CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
 		t.Fatalf("rack check: %v\n%s", err, out)
 	}
