@@ -60,7 +60,7 @@ func (m *Memory) ReleasePreview(ctx context.Context, rack, node string, o invent
 	v, err := m.ReinstallPreview(ctx, rack, node)
 	for i, s := range v.Servers {
 		s.Proof = true
-		v.Servers[i] = inventory.Leaves(s, false)
+		v.Servers[i] = inventory.Leaves(inventory.FateOf(s, true), false)
 	}
 	v.Hash += fmt.Sprintf("-%t-%t-%t", o.Remove, o.Full, o.Dead)
 	return v, err
