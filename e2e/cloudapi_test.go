@@ -17,6 +17,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
 	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	"github.com/gophercloud/gophercloud/v2/pagination"
@@ -149,6 +150,18 @@ func (t *tenant) answers(name string) {
 	t.wait(name+" answers ping", serverLimit, func() bool {
 		return t.rack.Exec(t.Context(), "ping", "-c", "1", "-W", "2", s.Floating).Run() == nil
 	})
+}
+
+// routing is the node whose agent serves the cloud's router.
+func (t *tenant) routing() string {
+	t.Helper()
+	for _, r := range all(t, routers.List(t.network, nil), routers.ExtractRouters) {
+		if a := all(t, routers.ListL3Agents(t.network, r.ID), routers.ExtractL3Agents); len(a) > 0 {
+			return a[0].Host
+		}
+	}
+	t.Fatal("nobody serves a router")
+	return ""
 }
 
 // all is a whole list of what the cloud has.

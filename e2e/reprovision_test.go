@@ -173,9 +173,16 @@ func (l *nodeLife) roleAgain(t *testing.T) {
 	}
 }
 
-// networkMoves reinstalls the first network node, whose work the second one takes over.
+// networkMoves reinstalls the network node that serves the router, whose work another
+// one takes over.
 func (l *nodeLife) networkMoves(t *testing.T) {
-	l.as(t, "reinstall", l.active(inventory.NetworkRole)[0], inventory.RunReinstall, nil, "")
+	from := l.routing()
+	l.as(t, "reinstall", from, inventory.RunReinstall, nil, "")
+	if now := l.routing(); now == from {
+		t.Errorf("the router is still on %s", now)
+	} else {
+		t.Logf("the router went from %s to %s", from, now)
+	}
 }
 
 // as does one thing to a node; its servers have the fates that were shown, and

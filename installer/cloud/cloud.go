@@ -148,7 +148,7 @@ func (c *Cloud) once(ctx context.Context, a kind.API, progress func(string)) (Re
 	case a.Evacuate != nil:
 		return s.evacuate(ctx, *a.Evacuate, progress)
 	case a.Reschedule != nil:
-		return s.reschedule(ctx, *a.Reschedule)
+		return s.reschedule(ctx, *a.Reschedule, progress)
 	case a.Leave != nil:
 		return s.leave(ctx, *a.Leave)
 	case a.Return != nil:

@@ -27,6 +27,9 @@ func (f *fakeCloud) network(w http.ResponseWriter, r *http.Request, p []string) 
 	case p[0] == "network-ip-availabilities":
 		reply(w, 200, object{"network_ip_availability": object{"network_id": p[1], "total_ips": 100, "used_ips": 2}})
 	case r.Method == "GET" && len(p) == 1:
+		if plural == "ports" {
+			f.wire()
+		}
 		reply(w, 200, object{plural: match(f.kinds[plural], r.URL.Query(), "name", "router:external", "network_id", "device_id", "port_id", "project_id", "security_group_id", "protocol", "direction")})
 	case r.Method == "GET":
 		o := f.get(plural, p[1])
@@ -48,9 +51,13 @@ func (f *fakeCloud) network(w http.ResponseWriter, r *http.Request, p []string) 
 			o["floating_ip_address"], o["status"] = fmt.Sprintf("198.51.100.%d", 100+len(f.kinds[plural])), "DOWN"
 		}
 		f.addLocked(plural, o)
+		if plural == "routers" {
+			f.plug(o)
+		}
 		reply(w, 201, object{singular: o})
 	case r.Method == "DELETE":
 		f.remove(plural, p[1])
+		f.kinds["ports"] = slices.DeleteFunc(f.kinds["ports"], func(o object) bool { return plural == "routers" && o["device_id"] == p[1] })
 		w.WriteHeader(204)
 	case r.Method == "PUT":
 		o := f.get(plural, p[1])

@@ -2,8 +2,10 @@ package cloud
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/agents"
@@ -36,13 +38,13 @@ func takersOf(all []agents.Agent, what, binary, node string) *takers {
 }
 
 // next is the agent with the least load, which then has one more.
-func (t *takers) next() (string, error) {
+func (t *takers) next() (agents.Agent, error) {
 	if len(t.others) == 0 {
-		return "", permanent{fmt.Errorf("no other network node is up that could take the %s of %s over: bring one up (Neutron's agents are shown with the cloud), then try the step again", t.what, t.node)}
+		return agents.Agent{}, permanent{fmt.Errorf("no other network node is up that could take the %s of %s over: bring one up (Neutron's agents are shown with the cloud), then try the step again", t.what, t.node)}
 	}
 	a := slices.MinFunc(t.others, func(a, b agents.Agent) int { return t.load[a.ID] - t.load[b.ID] })
 	t.load[a.ID]++
-	return a.ID, nil
+	return a, nil
 }
 
 func networkAgents(ctx context.Context, nc *gophercloud.ServiceClient) ([]agents.Agent, error) {
@@ -54,7 +56,7 @@ func networkAgents(ctx context.Context, nc *gophercloud.ServiceClient) ([]agents
 }
 
 // reschedule has other network nodes serve what one does, see kind.APIReschedule.
-func (s *session) reschedule(ctx context.Context, r kind.APIReschedule) (Result, error) {
+func (s *session) reschedule(ctx context.Context, r kind.APIReschedule, progress func(string)) (Result, error) {
 	nc, err := s.network()
 	if err != nil {
 		return Result{}, err
@@ -67,7 +69,7 @@ func (s *session) reschedule(ctx context.Context, r kind.APIReschedule) (Result,
 	if err != nil {
 		return Result{Changed: nets > 0}, err
 	}
-	rs, err := moveRouters(ctx, nc, takersOf(all, "routers", "neutron-l3-agent", r.Node))
+	rs, err := s.moveRouters(ctx, nc, takersOf(all, "routers", "neutron-l3-agent", r.Node), progress)
 	return Result{Changed: nets+rs > 0, Summary: fmt.Sprintf("other network nodes took %d routers and DHCP of %d networks over from %s", rs, nets, r.Node)}, err
 }
 
@@ -92,7 +94,7 @@ func moveNetworks(ctx context.Context, nc *gophercloud.ServiceClient, t *takers)
 				if err != nil {
 					return moved, err
 				}
-				if err := agents.ScheduleDHCPNetwork(ctx, nc, to, agents.ScheduleDHCPNetworkOpts{NetworkID: id}).ExtractErr(); err != nil {
+				if err := agents.ScheduleDHCPNetwork(ctx, nc, to.ID, agents.ScheduleDHCPNetworkOpts{NetworkID: id}).ExtractErr(); err != nil {
 					return moved, fmt.Errorf("have another node serve DHCP on network %s: %w", id, err)
 				}
 			}
@@ -116,18 +118,68 @@ func networksOf(ctx context.Context, nc *gophercloud.ServiceClient, agent string
 	return ids, nil
 }
 
-// moveRouters moves routers. A router is of one agent only, so it is nobody's for a
-// moment; one that is nobody's when this begins was left so by a try that was ended.
-func moveRouters(ctx context.Context, nc *gophercloud.ServiceClient, t *takers) (moved int, err error) {
+// moveRouters moves routers, and waits until they are served again. A router is of one
+// agent only, so it is nobody's for a moment; one that is nobody's when this begins was
+// left so by a try that was ended.
+func (s *session) moveRouters(ctx context.Context, nc *gophercloud.ServiceClient, t *takers, progress func(string)) (moved int, err error) {
+	own, free, err := t.routers(ctx, nc)
+	if err != nil {
+		return 0, err
+	}
+	to, firsts := map[string]agents.Agent{}, []agents.Agent{} // by router; those that have served none
+	for _, r := range free {
+		a, err := t.next() // before any loses its agent, so that nothing stops where nobody takes it
+		if err != nil {
+			return 0, err
+		}
+		if to[r.ID] = a; t.load[a.ID] == 1 {
+			firsts = append(firsts, a)
+		}
+	}
+	defer func() {
+		if ctx.Err() == nil { // else the next try does it
+			err = errors.Join(err, endRehearsals(ctx, nc))
+		}
+	}()
+	if err := s.rehearse(ctx, nc, firsts, free, progress); err != nil {
+		return 0, err
+	}
+	for _, r := range free {
+		served, err := servedPorts(ctx, nc, r.ID)
+		if err != nil {
+			return moved, err
+		}
+		if own[r.ID] != "" {
+			if err := agents.RemoveL3Router(ctx, nc, own[r.ID], r.ID).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 404) {
+				return moved, fmt.Errorf("take router %s from %s: %w", r.Name, t.node, err)
+			}
+		}
+		if err := agents.ScheduleL3Router(ctx, nc, to[r.ID].ID, agents.ScheduleL3RouterOpts{RouterID: r.ID}).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 409) { // 409: Neutron placed it by itself
+			return moved, fmt.Errorf("have another node serve router %s: %w", r.Name, err)
+		}
+		moved++
+		if err := s.awaitPorts(ctx, nc, "router "+r.Name, r.ID, served, func(host string) bool { return !sameHost(host, t.node) }, progress); err != nil {
+			return moved, err
+		}
+	}
+	return moved, nil
+}
+
+// routers finds the routers that are to be placed, and by their IDs which of the node's
+// agents serves them; and counts what the others serve.
+func (t *takers) routers(ctx context.Context, nc *gophercloud.ServiceClient) (own map[string]string, free []routers.Router, err error) {
 	all, err := listAll(ctx, routers.List(nc, routers.ListOpts{}), routers.ExtractRouters)
 	if err != nil {
-		return 0, fmt.Errorf("ask for the routers: %w", err)
+		return nil, nil, fmt.Errorf("ask for the routers: %w", err)
 	}
-	own, free := map[string]string{}, []string{} // its agent there, by router; the routers to be placed
+	own = map[string]string{}
 	for _, r := range all {
+		if strings.HasPrefix(r.Name, rehearsal) {
+			continue
+		}
 		hosts, err := listAll(ctx, routers.ListL3Agents(nc, r.ID), routers.ExtractL3Agents)
 		if err != nil {
-			return 0, fmt.Errorf("ask who serves router %s: %w", r.Name, err)
+			return nil, nil, fmt.Errorf("ask who serves router %s: %w", r.Name, err)
 		}
 		elsewhere := false // it is highly available, and fails over by itself
 		for _, h := range hosts {
@@ -139,23 +191,8 @@ func moveRouters(ctx context.Context, nc *gophercloud.ServiceClient, t *takers) 
 			t.load[h.ID]++
 		}
 		if !elsewhere {
-			free = append(free, r.ID)
+			free = append(free, r)
 		}
 	}
-	for _, id := range free {
-		to, err := t.next() // before it loses its agent, so that nothing stops where nobody takes it
-		if err != nil {
-			return moved, err
-		}
-		if own[id] != "" {
-			if err := agents.RemoveL3Router(ctx, nc, own[id], id).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 404) {
-				return moved, fmt.Errorf("take router %s from %s: %w", id, t.node, err)
-			}
-		}
-		if err := agents.ScheduleL3Router(ctx, nc, to, agents.ScheduleL3RouterOpts{RouterID: id}).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 409) { // 409: Neutron placed it by itself
-			return moved, fmt.Errorf("have another node serve router %s: %w", id, err)
-		}
-		moved++
-	}
-	return moved, nil
+	return own, free, nil
 }

@@ -133,8 +133,10 @@ type APIProof struct {
 const ProofClear = "clear"
 
 // APIReschedule has Neutron's agents on other network nodes serve the routers and the
-// DHCP networks of a node that is about to be away; no guide has it. It fails, and
-// moves nothing more, where no other agent is up.
+// DHCP networks of a node that is about to be away; no guide has it. An agent that has
+// served no router serves one of no use first (sandai-rehearsal-…, gone afterwards). It
+// fails, and moves nothing more, where no other agent is up or one serves nothing; it ends
+// when what was moved is served again.
 type APIReschedule struct {
 	Node string `json:"node" yaml:"node"`
 }
