@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,6 +153,26 @@ func TestCompileWithoutDashboard(t *testing.T) {
 	}
 	if got := text(without); !strings.Contains(got, "controller-1/dashboard-off/horizon.off") || strings.Contains(got, "horizon.ready") {
 		t.Errorf("a rack without a dashboard has %s", got)
+	}
+}
+
+// TestPasswordsRestart: new passwords reach the services, which start anew, while what
+// these depend on goes on: RabbitMQ and MariaDB are told by commands.
+func TestPasswordsRestart(t *testing.T) {
+	steps, err := must(t).Compile(threeNodes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	restarted := map[string]bool{}
+	for _, s := range steps {
+		if strings.Contains(string(s.Spec), "${secret:") {
+			for _, u := range s.Notify {
+				restarted[u] = true
+			}
+		}
+	}
+	if !restarted["nova-conductor.service"] || restarted["rabbitmq-server.service"] || restarted["mariadb.service"] {
+		t.Errorf("new passwords restart %v", slices.Sorted(maps.Keys(restarted)))
 	}
 }
 
