@@ -75,7 +75,7 @@ func (f *fakeCloud) plug(router object) {
 func (f *fakeCloud) wire() {
 	for _, o := range f.kinds["ports"] {
 		id := o["id"].(string)
-		if f.looks[id]++; o["status"] == "DOWN" && f.looks[id] > 2 && !f.deaf {
+		if f.looks[id]++; o["status"] == "DOWN" && f.looks[id] > 2 {
 			o["status"] = "ACTIVE"
 		}
 	}

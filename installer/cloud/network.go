@@ -7,6 +7,7 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/mtu"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/portsbinding"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/groups"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/security/rules"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
@@ -194,9 +195,18 @@ func ensureRouter(ctx context.Context, nc *gophercloud.ServiceClient, name, exte
 	return r, true, nil
 }
 
+// port is a Neutron port with the node that serves it.
+type port struct {
+	ports.Port
+	portsbinding.PortsBindingExt
+}
+
 // portsOf lists the ports of a server or router.
-func portsOf(ctx context.Context, nc *gophercloud.ServiceClient, device string) ([]ports.Port, error) {
-	list, err := listAll(ctx, ports.List(nc, ports.ListOpts{DeviceID: device}), ports.ExtractPorts)
+func portsOf(ctx context.Context, nc *gophercloud.ServiceClient, device string) ([]port, error) {
+	list, err := listAll(ctx, ports.List(nc, ports.ListOpts{DeviceID: device}), func(p pagination.Page) (out []port, err error) {
+		err = ports.ExtractPortsInto(p, &out)
+		return out, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("look for the ports of %s: %w", device, err)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/floatingips"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
 	probing "github.com/prometheus-community/pro-bing"
 
 	"sandai/installer/guide/kind"
@@ -20,7 +19,7 @@ type guest struct {
 	node string // the compute node it runs on
 	id   string
 	name string
-	port ports.Port
+	port port
 	fip  floatingips.FloatingIP
 }
 

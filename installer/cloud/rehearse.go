@@ -9,9 +9,6 @@ import (
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/agents"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/layer3/routers"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/extensions/portsbinding"
-	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/ports"
-	"github.com/gophercloud/gophercloud/v2/pagination"
 )
 
 // rehearsal begins the names of routers that nobody uses.
@@ -39,7 +36,7 @@ func (s *session) rehearse(ctx context.Context, nc *gophercloud.ServiceClient, f
 		if err := place(ctx, nc, r, a); err != nil {
 			return err
 		}
-		of, err := boundPorts(ctx, nc, r.ID)
+		of, err := portsOf(ctx, nc, r.ID)
 		if err != nil {
 			return err
 		}
@@ -57,22 +54,19 @@ func (s *session) rehearse(ctx context.Context, nc *gophercloud.ServiceClient, f
 // place has an agent serve a router, and no other one, as Neutron's scheduler may have
 // chosen another.
 func place(ctx context.Context, nc *gophercloud.ServiceClient, r *routers.Router, to agents.Agent) error {
-	hosts, err := listAll(ctx, routers.ListL3Agents(nc, r.ID), routers.ExtractL3Agents)
+	serving, err := agentsOf(ctx, nc, r)
 	if err != nil {
-		return fmt.Errorf("ask who serves router %s: %w", r.Name, err)
+		return err
 	}
-	for _, h := range hosts {
-		if h.ID == to.ID {
+	for _, a := range serving {
+		if a.ID == to.ID {
 			return nil
 		}
-		if err := agents.RemoveL3Router(ctx, nc, h.ID, r.ID).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 404) {
-			return fmt.Errorf("take router %s from %s: %w", r.Name, h.Host, err)
+		if err := takeRouter(ctx, nc, r, a.ID, a.Host); err != nil {
+			return err
 		}
 	}
-	if err := agents.ScheduleL3Router(ctx, nc, to.ID, agents.ScheduleL3RouterOpts{RouterID: r.ID}).ExtractErr(); err != nil {
-		return fmt.Errorf("have %s serve router %s: %w", to.Host, r.Name, err)
-	}
-	return nil
+	return giveRouter(ctx, nc, r, to)
 }
 
 func endRehearsals(ctx context.Context, nc *gophercloud.ServiceClient) error {
@@ -91,28 +85,11 @@ func endRehearsals(ctx context.Context, nc *gophercloud.ServiceClient) error {
 	return nil
 }
 
-// boundPort is a port with the node that serves it.
-type boundPort struct {
-	ports.Port
-	portsbinding.PortsBindingExt
-}
-
-func boundPorts(ctx context.Context, nc *gophercloud.ServiceClient, router string) ([]boundPort, error) {
-	list, err := listAll(ctx, ports.List(nc, ports.ListOpts{DeviceID: router}), func(p pagination.Page) (out []boundPort, err error) {
-		err = ports.ExtractPortsInto(p, &out)
-		return out, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("ask for the ports of router %s: %w", router, err)
-	}
-	return list, nil
-}
-
 const portActive = "ACTIVE"
 
 // servedPorts are the IDs of a router's ports that are served now.
 func servedPorts(ctx context.Context, nc *gophercloud.ServiceClient, router string) (ids []string, err error) {
-	list, err := boundPorts(ctx, nc, router)
+	list, err := portsOf(ctx, nc, router)
 	for _, p := range list {
 		if p.Status == portActive {
 			ids = append(ids, p.ID)
@@ -125,7 +102,7 @@ func servedPorts(ctx context.Context, nc *gophercloud.ServiceClient, router stri
 // One that its owner deletes meanwhile is waited for no longer.
 func (s *session) awaitPorts(ctx context.Context, nc *gophercloud.ServiceClient, what, router string, ids []string, by func(host string) bool, progress func(string)) error {
 	return s.c.poll(ctx, what, progress, func() (bool, string, error) {
-		list, err := boundPorts(ctx, nc, router)
+		list, err := portsOf(ctx, nc, router)
 		if err != nil {
 			return false, "", err
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sandai/installer/guide/kind"
 )
@@ -29,21 +28,18 @@ func twoNetworks(t *testing.T) *fakeCloud {
 func TestRehearse(t *testing.T) {
 	f := twoNetworks(t)
 	f.add("routers", object{"id": "left", "name": rehearsal + "left", "external_gateway_info": object{"network_id": "ext"}}) // by a try that was ended
-	do := func(within time.Duration) (Result, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), within)
-		defer cancel()
-		return f.client().Do(ctx, kind.API{Reschedule: &kind.APIReschedule{Node: "network-1"}}, nil)
+	do := func(ctx context.Context, progress func(string)) (Result, error) {
+		return f.client().Do(ctx, kind.API{Reschedule: &kind.APIReschedule{Node: "network-1"}}, progress)
 	}
-	f.deaf = true // what is plugged stays down
-	_, err := do(300 * time.Millisecond)
+	ctx, end := context.WithCancel(t.Context())
+	_, err := do(ctx, func(string) { end() }) // at the first sight of a port that is not served
 	if err == nil || !strings.Contains(err.Error(), rehearsal+"network-2") || !strings.Contains(err.Error(), "0 of 1 ports up") {
-		t.Errorf("an agent that serves nothing: %v", err)
+		t.Errorf("an agent that does not serve yet: %v", err)
 	}
 	if f.get("ports", "gateway")["binding:host_id"] != "network-1" {
-		t.Error("the router was moved to an agent that serves nothing")
+		t.Error("the router was moved before the rehearsal's end")
 	}
-	f.deaf = false
-	r, err := do(time.Minute)
+	r, err := do(t.Context(), nil)
 	if err != nil || !strings.Contains(r.Summary, "1 routers") {
 		t.Fatalf("%v, %+v", err, r)
 	}
@@ -54,7 +50,7 @@ func TestRehearse(t *testing.T) {
 		t.Errorf("the routers are %v", rs)
 	}
 	asked := len(f.log)
-	if r, err := do(time.Minute); err != nil || r.Changed || slices.ContainsFunc(f.log[asked:], func(l string) bool { return strings.HasPrefix(l, "POST /network") }) {
+	if r, err := do(t.Context(), nil); err != nil || r.Changed || slices.ContainsFunc(f.log[asked:], func(l string) bool { return strings.HasPrefix(l, "POST /network") }) {
 		t.Errorf("a second time: %v, %+v, %v", err, r, f.log[asked:])
 	}
 }

@@ -150,12 +150,12 @@ func (s *session) moveRouters(ctx context.Context, nc *gophercloud.ServiceClient
 			return moved, err
 		}
 		if own[r.ID] != "" {
-			if err := agents.RemoveL3Router(ctx, nc, own[r.ID], r.ID).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 404) {
-				return moved, fmt.Errorf("take router %s from %s: %w", r.Name, t.node, err)
+			if err := takeRouter(ctx, nc, &r, own[r.ID], t.node); err != nil {
+				return moved, err
 			}
 		}
-		if err := agents.ScheduleL3Router(ctx, nc, to[r.ID].ID, agents.ScheduleL3RouterOpts{RouterID: r.ID}).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 409) { // 409: Neutron placed it by itself
-			return moved, fmt.Errorf("have another node serve router %s: %w", r.Name, err)
+		if err := giveRouter(ctx, nc, &r, to[r.ID]); err != nil && !gophercloud.ResponseCodeIs(err, 409) { // 409: Neutron placed it by itself
+			return moved, err
 		}
 		moved++
 		if err := s.awaitPorts(ctx, nc, "router "+r.Name, r.ID, served, func(host string) bool { return !sameHost(host, t.node) }, progress); err != nil {
@@ -177,9 +177,9 @@ func (t *takers) routers(ctx context.Context, nc *gophercloud.ServiceClient) (ow
 		if strings.HasPrefix(r.Name, rehearsal) {
 			continue
 		}
-		hosts, err := listAll(ctx, routers.ListL3Agents(nc, r.ID), routers.ExtractL3Agents)
+		hosts, err := agentsOf(ctx, nc, &r)
 		if err != nil {
-			return nil, nil, fmt.Errorf("ask who serves router %s: %w", r.Name, err)
+			return nil, nil, err
 		}
 		elsewhere := false // it is highly available, and fails over by itself
 		for _, h := range hosts {
@@ -195,4 +195,29 @@ func (t *takers) routers(ctx context.Context, nc *gophercloud.ServiceClient) (ow
 		}
 	}
 	return own, free, nil
+}
+
+// agentsOf lists the L3 agents that serve a router.
+func agentsOf(ctx context.Context, nc *gophercloud.ServiceClient, r *routers.Router) ([]routers.L3Agent, error) {
+	list, err := listAll(ctx, routers.ListL3Agents(nc, r.ID), routers.ExtractL3Agents)
+	if err != nil {
+		return nil, fmt.Errorf("ask who serves router %s: %w", r.Name, err)
+	}
+	return list, nil
+}
+
+// takeRouter has an agent serve a router no more; one that does not is as wanted.
+func takeRouter(ctx context.Context, nc *gophercloud.ServiceClient, r *routers.Router, agent, host string) error {
+	if err := agents.RemoveL3Router(ctx, nc, agent, r.ID).ExtractErr(); err != nil && !gophercloud.ResponseCodeIs(err, 404) {
+		return fmt.Errorf("take router %s from %s: %w", r.Name, host, err)
+	}
+	return nil
+}
+
+// giveRouter has an agent serve a router that none serves.
+func giveRouter(ctx context.Context, nc *gophercloud.ServiceClient, r *routers.Router, to agents.Agent) error {
+	if err := agents.ScheduleL3Router(ctx, nc, to.ID, agents.ScheduleL3RouterOpts{RouterID: r.ID}).ExtractErr(); err != nil {
+		return fmt.Errorf("have %s serve router %s: %w", to.Host, r.Name, err)
+	}
+	return nil
 }
