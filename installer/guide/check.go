@@ -8,8 +8,9 @@ import (
 	"sandai/inventory"
 )
 
-// check looks at what only all chapters together show: names that are used
-// twice or not there, and needs that lead in a circle.
+// check looks at what only all chapters together show: names that are used twice or
+// not there, and, for one node of each role, needs that lead in a circle and notified
+// units that nothing restarts.
 func check(g *Guide) []error {
 	var errs []error
 	seen := map[string]string{}
@@ -49,19 +50,21 @@ func check(g *Guide) []error {
 			}
 		}
 	}
-	if len(errs) == 0 {
-		errs = append(errs, circles(g)...)
+	if len(errs) > 0 {
+		return errs
 	}
-	return errs
-}
-
-// circles compiles the guide for one node of each role and follows the needs.
-func circles(g *Guide) []error {
-	rack := exampleRack("127.0.0.1")
-	steps, where, err := g.compile(rack)
+	steps, where, err := g.compile(exampleRack("127.0.0.1"))
 	if err != nil {
 		return []error{err}
 	}
+	if errs = circles(steps, where); len(errs) > 0 {
+		return errs
+	}
+	return unheard(steps, where)
+}
+
+// circles follows the needs.
+func circles(steps []inventory.Step, where map[string]string) []error {
 	needs := map[string][]string{}
 	for _, s := range steps {
 		needs[s.Key] = s.Needs

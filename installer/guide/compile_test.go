@@ -156,23 +156,41 @@ func TestCompileWithoutDashboard(t *testing.T) {
 	}
 }
 
-// TestPasswordsRestart: new passwords reach the services, which start anew, while what
-// these depend on goes on: RabbitMQ and MariaDB are told by commands.
+// TestPasswordsRestart: new passwords reach the services, which are restarted once the
+// databases and the queue know them too; these are told by commands, and go on.
 func TestPasswordsRestart(t *testing.T) {
 	steps, err := must(t).Compile(threeNodes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	restarted := map[string]bool{}
+	told := map[string][]string{} // by secret: the steps that tell a database or the queue
 	for _, s := range steps {
-		if strings.Contains(string(s.Spec), "${secret:") {
-			for _, u := range s.Notify {
-				restarted[u] = true
+		if s.Kind == "sql" || strings.HasSuffix(s.Key, "/rabbitmq.password") {
+			for _, e := range Exprs(s.Spec) {
+				told[e] = append(told[e], s.Key)
 			}
 		}
 	}
-	if !restarted["nova-conductor.service"] || restarted["rabbitmq-server.service"] || restarted["mariadb.service"] {
-		t.Errorf("new passwords restart %v", slices.Sorted(maps.Keys(restarted)))
+	before, restarted := ancestors(steps), map[string]bool{}
+	for _, s := range steps {
+		for _, e := range Exprs(s.Spec) {
+			if _, secret := secretName(e); !secret {
+				continue
+			}
+			for _, u := range s.Notify {
+				restarted[u] = true
+				for _, service := range steps {
+					for _, k := range told[e] {
+						if service.Node == s.Node && startsUnit(service, u) && !before[service.Key][k] {
+							t.Errorf("%s restarts %s before %s", service.Key, u, k)
+						}
+					}
+				}
+			}
+		}
+	}
+	if !restarted["nova-conductor.service"] || restarted["rabbitmq-server.service"] || restarted["mariadb.service"] || len(told["secret:rabbitmq"]) != 1 || len(told["secret:nova_db"]) != 1 {
+		t.Errorf("new passwords restart %v; told are %v", slices.Sorted(maps.Keys(restarted)), told)
 	}
 }
 

@@ -87,7 +87,12 @@ func TestLoadMistakes(t *testing.T) {
 		"needs itself":          {chapterOf(ok + "\nneeds: [ok]"), []string{"10-x.yaml:7: step controller-1/one/ok needs itself"}},
 		"circle": {chapterOf("id: a\nrole: controller\nneeds: [b]\npackage: {names: [a]}", "id: b\nrole: compute\nneeds: [a]\npackage: {names: [a]}"),
 			[]string{"needs itself: controller-1/one/a → compute-1/one/b → controller-1/one/a"}},
-		"several at once": {chapterOf("id: A\nrole: all\npackage: {names: [a]}", "id: b\nrole: king\npackage: {names: [a]}"), []string{"10-x.yaml:7: id:", "10-x.yaml:12: step b"}},
+		"nothing restarts": {chapterOf("id: a\nrole: all\nnotify: [a.service]\npackage: {names: [a]}", "id: b\nrole: all\nservice: {names: [a], enabled: true}"),
+			[]string{"10-x.yaml:7: step compute-1/one/a notifies a.service, which no service step starts"}},
+		"restarts too early": {chapterOf("id: b\nrole: all\nservice: {names: [a], state: started}", "id: a\nrole: all\nnotify: [a.service]\npackage: {names: [a]}"),
+			[]string{"10-x.yaml:12: step compute-1/one/a notifies a.service, which the node's service steps start only before it"}},
+		"restarts on one role": {chapterOf("id: a\nrole: all\nnotify: [a.service]\npackage: {names: [a]}", "id: b\nrole: compute\nservice: {names: [a], state: started}"), nil},
+		"several at once":      {chapterOf("id: A\nrole: all\npackage: {names: [a]}", "id: b\nrole: king\npackage: {names: [a]}"), []string{"10-x.yaml:7: id:", "10-x.yaml:12: step b"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

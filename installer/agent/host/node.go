@@ -30,12 +30,9 @@ func (n *Node) Work(ctx context.Context, t inventory.Task, say func(agent.Progre
 		effect = kind.Look(ctx, h, k)
 		out.Err = ctx.Err() // what was cut off has not looked
 	} else {
-		effect, out.Err = kind.Do(ctx, h, k)
+		effect, out.Err = kind.Do(ctx, h, k, t.Notify...)
 	}
 	out.Changed, out.Diff = effect.Changed, effect.Diff
-	if !t.Look && out.Err == nil && out.Changed && len(t.Notify) > 0 {
-		out.Err = h.notify(ctx, t.Notify)
-	}
 	h.rec.fill(&out)
 	if ctx.Err() == nil || agent.MustStop(ctx) {
 		h.release(context.WithoutCancel(ctx))
@@ -61,22 +58,4 @@ func (h *nodeHost) Run(ctx context.Context, c kind.Cmd) (kind.Result, error) {
 	res, err := execute(ctx, c)
 	h.rec.add(c, res, false)
 	return res, err
-}
-
-// notInstalled is systemctl's exit status when a unit does not exist (LSB). A
-// step that several roles share names the units of all of them.
-const notInstalled = 5
-
-// notify restarts what runs already; what the guide starts later reads its new
-// configuration then. It does not wait: a slow restart is another step's to see.
-func (h *nodeHost) notify(ctx context.Context, units []string) error {
-	c := kind.Cmd{Args: append([]string{"systemctl", "try-restart", "--no-block"}, units...)}
-	res, err := execute(ctx, c)
-	if err == nil && res.Code != 0 && res.Code != notInstalled {
-		err = fmt.Errorf("exit status %d: %s", res.Code, res.Stderr)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", commandLine(c), err)
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ package kind
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // Cmd is an outside command. Name it fully in Args; no shell is involved.
@@ -49,14 +50,18 @@ type Kind interface {
 }
 
 // Do carries a step out: nothing when Check says it is done, else Apply and
-// Verify. What it changed is told before, and holds where Apply fails.
-func Do(ctx context.Context, h Host, k Kind) (Effect, error) {
+// Verify. What it changed is told before, and holds where Apply fails. The units of
+// notify that run are restarted by the next service step that starts them.
+func Do(ctx context.Context, h Host, k Kind, notify ...string) (Effect, error) {
 	done, err := k.Check(ctx, h)
 	if err != nil {
 		return Effect{}, fmt.Errorf("check: %w", err)
 	}
 	if done {
 		return Effect{}, nil
+	}
+	if err := askRestart(ctx, h, notify); err != nil {
+		return Effect{}, fmt.Errorf("note that %s is to be restarted: %w", strings.Join(notify, ", "), err)
 	}
 	effect := Effect{Changed: true, Diff: diffOf(h, k)}
 	if err := k.Apply(ctx, h); err != nil {

@@ -15,7 +15,9 @@ type Service struct {
 	Names   []string `json:"names" yaml:"names"` // "nova-api" or "fstrim.timer"
 	Enabled *bool    `json:"enabled,omitempty" yaml:"enabled,omitempty"`
 	Masked  *bool    `json:"masked,omitempty" yaml:"masked,omitempty"`
-	State   string   `json:"state,omitempty" yaml:"state,omitempty"` // "started", "restarted" (each time), "stopped", or "" as it is
+	// State is "started" (and restarted, where a step that notifies the unit has changed
+	// something), "restarted" (each time), "stopped", or "" as it is.
+	State string `json:"state,omitempty" yaml:"state,omitempty"`
 	// Block false starts without waiting until the unit is up; a wait step
 	// then says when it is. True when absent.
 	Block *bool `json:"block,omitempty" yaml:"block,omitempty"`
@@ -160,12 +162,22 @@ func (s *Service) look(ctx context.Context, h Host) (units []unitState, unfit []
 			return nil, nil, err
 		}
 	}
+	var due []string
+	if h.Booted() && s.State == "started" {
+		if due, err = dueRestarts(h, s.Names); err != nil {
+			return nil, nil, err
+		}
+	}
 	for i, n := range s.Names {
 		var u *unitState
 		if units != nil {
 			u = &units[i]
 		}
-		if why := s.unfit(files[i], u); why != "" {
+		why := s.unfit(files[i], u)
+		if why == "" && slices.Contains(due, n) {
+			why = "runs with earlier settings"
+		}
+		if why != "" {
 			unfit = append(unfit, n+" "+why)
 		}
 	}
@@ -221,9 +233,7 @@ func (s *Service) Apply(ctx context.Context, h Host) error {
 	}
 	switch s.State {
 	case "started":
-		// Verify waits, and can say why a unit does not come up.
-		_, err := must(ctx, h, systemctl(h, append([]string{"start", "--no-block"}, s.Names...)...))
-		return err
+		return s.start(ctx, h)
 	case "restarted":
 		args := []string{"restart"}
 		if !s.blocks() {
@@ -236,6 +246,26 @@ func (s *Service) Apply(ctx context.Context, h Host) error {
 		return err
 	}
 	return nil
+}
+
+// start starts what does not run, and restarts what runs with earlier settings. Of the
+// latter it waits for the end, lest the old one be taken for the new one by what waits
+// for the service; only then is the restart forgotten, so that no crash loses it.
+// Verify waits for both, and can say why a unit does not come up.
+func (s *Service) start(ctx context.Context, h Host) error {
+	due, err := dueRestarts(h, s.Names)
+	if err != nil {
+		return err
+	}
+	if len(due) > 0 {
+		if _, err := h.RunLong(ctx, systemctl(h, append([]string{"restart"}, due...)...)); err != nil {
+			return err
+		}
+	}
+	if _, err := must(ctx, h, systemctl(h, append([]string{"start", "--no-block"}, s.Names...)...)); err != nil {
+		return err
+	}
+	return forgetRestarts(h, due)
 }
 
 func (s *Service) present(ctx context.Context, h Host) ([]string, error) {
