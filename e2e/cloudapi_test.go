@@ -32,20 +32,31 @@ type tenant struct {
 	compute, network, image, volume, identity *gophercloud.ServiceClient
 }
 
-func (r *rig) tenant() *tenant {
+// credentials are those of clouds.yaml, with the region.
+func (r *rig) credentials() (gophercloud.AuthOptions, gophercloud.EndpointOpts) {
 	r.Helper()
-	ctx := r.Context()
 	auth, region, _, err := clouds.Parse(clouds.WithLocations(filepath.Join(r.dir, "clouds.yaml")), clouds.WithCloudName(r.rack.Name()))
 	if err != nil {
 		r.Fatal(err)
 	}
 	auth.AllowReauth = true
+	return auth, region
+}
+
+func (r *rig) signIn(auth gophercloud.AuthOptions) (*gophercloud.ProviderClient, error) {
 	pc, err := openstack.NewClient(auth.IdentityEndpoint)
 	if err != nil {
-		r.Fatal(err)
+		return nil, err
 	}
 	pc.HTTPClient = http.Client{Transport: &http.Transport{DialContext: r.rack.Dial, DisableKeepAlives: true}, Timeout: 5 * time.Minute}
-	if err := openstack.Authenticate(ctx, pc, auth); err != nil {
+	return pc, openstack.Authenticate(r.Context(), pc, auth)
+}
+
+func (r *rig) tenant() *tenant {
+	r.Helper()
+	auth, region := r.credentials()
+	pc, err := r.signIn(auth)
+	if err != nil {
 		r.Fatal(err)
 	}
 	t := &tenant{rig: r}

@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
 
 	"sandai/inventory"
 )
@@ -218,8 +221,12 @@ func (l *nodeLife) as(t *testing.T, what, node string, kind inventory.RunKind, f
 
 // rotated: new passwords; the old one lets nobody in.
 func (l *nodeLife) rotated(t *testing.T) {
+	old, _ := l.credentials()
 	l.cli("rack", "rotate", l.rack.Name(), "--confirm", l.rack.Name())
 	l.ran(t, inventory.RunRotate)
+	if _, err := l.signIn(old); !gophercloud.ResponseCodeIs(err, http.StatusUnauthorized) {
+		t.Errorf("the old password, afterwards: %v", err)
+	}
 	l.tenant = l.rig.tenant() // with the new clouds.yaml
 	l.noSecrets()
 }
