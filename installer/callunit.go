@@ -18,9 +18,6 @@ const agentUnit = "sandai-agent.service"
 func unitsOf(steps []inventory.Step, node string) []inventory.Unit {
 	var out []inventory.Unit
 	add := func(name, chapter string) {
-		if !strings.Contains(name, ".") {
-			name += ".service"
-		}
 		if !slices.ContainsFunc(out, func(u inventory.Unit) bool { return u.Name == name }) {
 			out = append(out, inventory.Unit{Name: name, Chapter: chapter, Restartable: true})
 		}
@@ -32,7 +29,7 @@ func unitsOf(steps []inventory.Step, node string) []inventory.Unit {
 		}
 		if v.State == "started" || v.State == "restarted" {
 			for _, n := range v.Names {
-				add(n, s.Chapter)
+				add(kind.FullName(n), s.Chapter)
 			}
 		}
 	}
